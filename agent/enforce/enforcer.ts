@@ -1,0 +1,57 @@
+import type { Observable } from 'rxjs';
+import type { EnforcerKind } from '../../shared/gen/cordon/v1/isolation.js';
+import type { Connection } from '../../shared/gen/cordon/v1/network.js';
+import type { Plan, UnsupportedRule } from './plan.js';
+
+/** What a packet filter holds of ours, as read back from it. */
+export type Inspection =
+  | { readonly kind: 'absent' }
+  /** Equals the plan that was applied with this `planId`; `rulesHash` is SHA-256 over what was read back. */
+  | { readonly kind: 'intact'; readonly planId: string; readonly rulesHash: Buffer }
+  /** Something of ours is there, but not what was applied; `detail` says what differs, in one sentence. */
+  | { readonly kind: 'altered'; readonly detail: string };
+
+export interface Applied {
+  readonly rulesHash: Buffer;
+  /** Rules of the plan that this platform cannot express; their traffic stays blocked. */
+  readonly unsupported: readonly UnsupportedRule[];
+}
+
+export interface Terminated {
+  /** Connections that were ended. */
+  readonly ended: number;
+  /** Connections that the plan does not allow and that are still there. */
+  readonly remaining: readonly Connection[];
+}
+
+/** Our rules may have been changed by somebody else: inspect them. */
+export interface Disturbance {
+  readonly detail: string;
+}
+
+/**
+ * The edge to one packet filter. Calls are made one at a time by one owner (`agent/isolation`).
+ * Every method rejects with EnforceError when the packet filter cannot be used; it then holds what it held before.
+ */
+export interface Enforcer {
+  readonly kind: EnforcerKind;
+  /** Replaces all that is ours by `plan` in one atomic step and reads it back. Idempotent. */
+  apply(plan: Plan): Promise<Applied>;
+  /** Removes all that is ours. Idempotent. */
+  clear(): Promise<void>;
+  /** Reads back what is ours and compares it with what the last `apply` of this or an earlier process wrote. */
+  inspect(): Promise<Inspection>;
+  /** Emits whenever our rules may have been changed by somebody else. Unsubscribing ends the watcher process or handle. */
+  watch(): Observable<Disturbance>;
+  /** Ends TCP connections that `plan` does not allow, on both ends, and lists again to see what is left. */
+  terminate(plan: Plan): Promise<Terminated>;
+  /** TCP and UDP sockets of this computer, loopback left out. */
+  connections(): Promise<Connection[]>;
+  /** Rejects with EnforceError naming what is missing and how to get it, if this enforcer cannot work here. */
+  probe(): Promise<void>;
+}
+
+/** The packet filter refused or cannot be used. The message says what to do next. */
+export class EnforceError extends Error {
+  override readonly name = 'EnforceError';
+}

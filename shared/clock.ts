@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { hrtime } from 'node:process';
+
+/** Ends a timer that has not fired yet; harmless afterwards. */
+export type CancelTimer = () => void;
+
+/** Time as an argument, so that a test never sleeps. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970-01-01 UTC. May jump. */
+  wall(): number;
+  /** Milliseconds since this boot of the operating system, time in suspend included. Never jumps. */
+  sinceBoot(): number;
+  /** Calls `run` once after `ms` milliseconds (0 and up; longer than 24 days is allowed). */
+  after(ms: number, run: () => void): CancelTimer;
+}
+
+/** Longest delay that Node's timers take; a longer one fires at once (nodejs.org, `setTimeout`). */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  wall: () => Date.now(),
+  sinceBoot: readBootTime,
+  after: (ms, run) => {
+    let timer: NodeJS.Timeout;
+    const arm = (left: number): void => {
+      timer = setTimeout(
+        () => (left > LONGEST_TIMER_MS ? arm(left - LONGEST_TIMER_MS) : run()),
+        Math.max(0, Math.min(left, LONGEST_TIMER_MS)),
+      );
+    };
+    arm(ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** `/proc/uptime` counts CLOCK_BOOTTIME, which goes on in suspend; elsewhere the monotonic clock has to do. */
+function readBootTime(): number {
+  if (process.platform === 'linux') {
+    const seconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
+    if (Number.isFinite(seconds)) return seconds * 1000;
+  }
+  return Number(hrtime.bigint() / 1_000_000n);
+}
+
+/** Resolves after `ms` milliseconds of `clock`. */
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
+}

@@ -1,0 +1,35 @@
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * Replaces a file so that after a crash there is either the old content or the new one, whole: temporary file in the
+ * same folder, fsync, rename, fsync of the folder. The folder is made (mode 0700) if it is missing.
+ * @param mode permission bits, for example 0o600
+ */
+export function writeDurably(path: string, content: string | Uint8Array, mode: number): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}.new`;
+  const file = openSync(temporary, 'w', mode);
+  try {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  chmodSync(temporary, mode);
+  renameSync(temporary, path);
+  syncFolder(folder);
+}
+
+/** Makes renames and removals in a folder durable. Windows has no such call and needs none. */
+export function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
