@@ -44,7 +44,10 @@ function validateExclusion(exclusion: Exclusion, path: string): Violation[] {
   if (exclusion.description.length > EXCLUSION_LIMITS.description) {
     refuse('description', `must have at most ${EXCLUSION_LIMITS.description} characters`);
   }
-  if (!(exclusion.direction in ExclusionDirection) || exclusion.direction < 0) {
+  if (
+    exclusion.direction === ExclusionDirection.UNRECOGNIZED ||
+    !(exclusion.direction in ExclusionDirection)
+  ) {
     refuse('direction', 'is not a direction that this version knows');
   }
   const { protocol } = exclusion;

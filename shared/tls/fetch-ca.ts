@@ -33,7 +33,7 @@ export function fetchCaCertificate(
     socket.setTimeout(timeoutMs, () =>
       fail(`${host}:${port} did not finish a TLS handshake in ${timeoutMs / 1000} s`),
     );
-    socket.once('error', (error) => fail(error.message));
+    socket.once('error', (error: Error) => fail(error.message));
     socket.once('secureConnect', () => {
       const chain = presentedChain(socket.getPeerCertificate(true));
       socket.destroy();

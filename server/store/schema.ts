@@ -1,0 +1,168 @@
+import type { Generated } from 'kysely';
+
+/**
+ * Tables as the queries see them. Times are milliseconds since 1970 UTC; yes/no is 1/0; `*_proto` columns hold an
+ * encoded message of the contract. Only types that SQLite and PostgreSQL share.
+ */
+export interface Database {
+  devices: DevicesTable;
+  certificates: CertificatesTable;
+  enrollment_tokens: EnrollmentTokensTable;
+  api_tokens: ApiTokensTable;
+  isolations: IsolationsTable;
+  commands: CommandsTable;
+  events: EventsTable;
+  audit: AuditTable;
+  requests: RequestsTable;
+}
+
+export interface DevicesTable {
+  id: string;
+  /** Unique. */
+  name: string;
+  /** '' is the root group. */
+  group_id: string;
+  /** JSON array of strings. */
+  tags_json: string;
+  /** HostFacts; null before the first stream. */
+  facts_proto: Uint8Array | null;
+  agent_version: string;
+  enrolled_at: number;
+  last_seen_at: number | null;
+  banned: number;
+  clone_suspected: number;
+  /** SHA-256 of the public key (SPKI, DER), hex: enrolment and renewal compare it. */
+  key_hash: string;
+  /** Token that the device enrolled with, for an idempotent repeat. */
+  enrollment_token_id: string;
+  generation: number;
+  observed_generation: number;
+  /** IsolationDirective; null before the first. */
+  directive_proto: Uint8Array | null;
+  /** ObservedIsolation; null before the first report. */
+  observed_proto: Uint8Array | null;
+  /** '' if the newest generation was not refused. */
+  rejection: string;
+  /** Number of the newest stream. */
+  epoch: number;
+  /** Nonce that the next Hello should return; null before the first stream. */
+  session_nonce: Uint8Array | null;
+  /** One more with each change of the row; the etag. */
+  version: Generated<number>;
+}
+
+export interface CertificatesTable {
+  /** SHA-256 of the DER, hex. */
+  fingerprint: string;
+  device_id: string;
+  /** Hex. */
+  serial: string;
+  issued_at: number;
+  expires_at: number;
+  /** First stream that used it; older certificates of the device stop working then. */
+  first_used_at: number | null;
+  /** Superseded, or the device was banned or removed. */
+  revoked_at: number | null;
+}
+
+export interface EnrollmentTokensTable {
+  id: string;
+  /** SHA-256 of the secret, hex. Secrets are 256 random bits, so a plain hash does. */
+  secret_hash: string;
+  max_uses: number;
+  uses: number;
+  expires_at: number;
+  group_id: string;
+  created_by: string;
+  created_at: number;
+  revoked: number;
+}
+
+export interface ApiTokensTable {
+  id: string;
+  /** SHA-256 of the secret, hex. */
+  secret_hash: string;
+  operator_name: string;
+  /** Number of the contract's Role. */
+  role: number;
+  created_at: number;
+  expires_at: number | null;
+  revoked: number;
+}
+
+export interface IsolationsTable {
+  id: string;
+  device_id: string;
+  /** Number of the contract's IsolationMode. */
+  mode: number;
+  requested_by: string;
+  reason: string;
+  issued_at: number;
+  delivered_at: number | null;
+  enforced_at: number | null;
+  verified_at: number | null;
+  ended_at: number | null;
+  /** Number of the contract's IsolationEndCause; 0 while active. */
+  end_cause: number;
+  released_by: string;
+  release_reason: string;
+  /** IsolationSettings that were sent with the order. */
+  settings_proto: Uint8Array;
+  /** IsolationEvidence; null before the first. */
+  evidence_proto: Uint8Array | null;
+}
+
+export interface CommandsTable {
+  id: string;
+  device_id: string;
+  /** CommandSpec. */
+  spec_proto: Uint8Array;
+  /** Number of the contract's CommandState. */
+  state: number;
+  requested_by: string;
+  created_at: number;
+  expires_at: number;
+  run_timeout_ms: number;
+  finished_at: number | null;
+  error: string;
+  /** CommandResult. */
+  result_proto: Uint8Array | null;
+  delivery_attempts: number;
+  cancel_requested: number;
+}
+
+/** Events of agents; the primary key makes a repeated one harmless. */
+export interface EventsTable {
+  id: string;
+  device_id: string;
+  occurred_at: number;
+  received_at: number;
+  /** AgentEvent. */
+  event_proto: Uint8Array;
+}
+
+export interface AuditTable {
+  sequence: number;
+  occurred_at: number;
+  actor: string;
+  action: string;
+  device_id: string;
+  reason: string;
+  details_json: string;
+  request_id: string;
+  previous_hash: Uint8Array;
+  hash: Uint8Array;
+}
+
+/** Answers to mutations by request_id, for 24 h. */
+export interface RequestsTable {
+  request_id: string;
+  /** Id of the API token, so that one operator cannot read the answer to another. */
+  token_id: string;
+  /** Full name of the rpc. */
+  method: string;
+  /** SHA-256 of the request, hex: the same id for another request is refused. */
+  request_hash: string;
+  response_proto: Uint8Array;
+  created_at: number;
+}
