@@ -36,7 +36,7 @@ export class GroupCommit {
         } catch (error) {
           await sql`rollback to savepoint one_change`.execute(tx);
           await sql`release savepoint one_change`.execute(tx);
-          return () => reject(error);
+          return () => reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
       this.waiting.push({ run, fail: reject });
