@@ -128,7 +128,7 @@ async function updateHistory(
       .set({ ended_at: now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_REPLACED })
       .where('device_id', '=', deviceId)
       .where('id', '!=', observed.isolationId)
-      .where('id', '<', observed.isolationId)
+      .where('enforced_at', 'is not', null)
       .where('ended_at', 'is', null)
       .execute();
   } else if (observed.state === IsolationState.ISOLATION_STATE_RELEASED) {
@@ -139,8 +139,15 @@ async function updateHistory(
         end_cause: observed.endCause || IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR,
       })
       .where('device_id', '=', deviceId)
-      .where('id', '<=', observed.isolationId)
       .where('ended_at', 'is', null)
+      // Not an order that is still on its way: that one has neither been enforced nor taken back.
+      .where((row) =>
+        row.or([
+          row('id', '=', observed.isolationId),
+          row('enforced_at', 'is not', null),
+          row('released_by', '!=', ''),
+        ]),
+      )
       .execute();
   }
 }
