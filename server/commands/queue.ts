@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import type { Selectable } from 'kysely';
 import { CordonError } from '../../shared/errors.js';
 import type { CommandOrder, CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
-import type { Command} from '../../shared/gen/cordon/v1/command.js';
+import type { Command } from '../../shared/gen/cordon/v1/command.js';
 import { CommandResult, CommandSpec, CommandState } from '../../shared/gen/cordon/v1/command.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { newId } from '../../shared/ids.js';

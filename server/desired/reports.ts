@@ -96,7 +96,8 @@ function isEnforced(observed: ObservedIsolation): boolean {
   );
 }
 
-async function updateHistory(
+/** Keeps the record of isolations in step with what a device says. */
+export async function updateHistory(
   tx: Tx,
   deviceId: string,
   observed: ObservedIsolation,

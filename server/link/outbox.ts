@@ -12,7 +12,7 @@ const CONTROL_BOUND = 64;
 export class Outbox {
   private readonly control: Outgoing[] = [];
   private desired: Outgoing | undefined;
-  private commands: Outgoing[] = [];
+  private readonly commands: Outgoing[] = [];
 
   /** False: the reader has fallen so far behind that the stream must end and resume. */
   pushControl(message: Outgoing): boolean {
@@ -26,12 +26,8 @@ export class Outbox {
   }
 
   /** Commands are bounded by the store: 50 unfinished ones a device. */
-  setCommands(messages: readonly Outgoing[]): void {
-    this.commands = [...messages];
-  }
-
-  get empty(): boolean {
-    return this.control.length === 0 && this.desired === undefined && this.commands.length === 0;
+  addCommands(messages: readonly Outgoing[]): void {
+    this.commands.push(...messages);
   }
 
   /** Next message to write, or undefined. */

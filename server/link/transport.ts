@@ -1,8 +1,5 @@
-import type { status, StatusObject } from '@grpc/grpc-js';
-import type { ConnectResponse } from '../../shared/gen/cordon/v1/agent_service.js';
-
-/** Why a stream ended, from the server's side. */
-export type Ending = Pick<StatusObject, 'code' | 'details'> & Partial<StatusObject>;
+import type { StatusObject } from '@grpc/grpc-js';
+import type { ConnectRequest, ConnectResponse } from '../../shared/gen/cordon/v1/agent_service.js';
 
 /** One open stream towards an agent, without what carries it: gRPC in life, memory in tests. */
 export interface Transport {
@@ -13,10 +10,15 @@ export interface Transport {
   /** Called each time that `send` may be used again after it returned false. */
   onWritable(listener: () => void): void;
   /** Ends the stream with a status. Harmless when it has ended. */
-  end(ending: Ending): void;
+  end(status: Partial<StatusObject>): void;
 }
 
-/** A message from an agent as it came off the wire; bytes that are no message of the contract are kept as such. */
-export type Malformed = { readonly malformed: string };
+/** What came off the wire: a message of the contract, or bytes that are none. */
+export type Received = ConnectRequest | Malformed;
 
-export type StatusCode = status;
+export class Malformed {
+  constructor(
+    /** What the decoder said. */
+    readonly detail: string,
+  ) {}
+}
