@@ -74,7 +74,7 @@ async function* listing(
     yield* changed(deps, [...wanted]);
     return;
   }
-  for (let after = ''; ; ) {
+  for (let after = ''; ;) {
     const rows = await deps.db
       .selectFrom('devices')
       .selectAll()

@@ -178,3 +178,17 @@ export function commandMessage(row: CommandRow): Command {
     deliveryAttempts: row.delivery_attempts,
   };
 }
+
+/** Stops a command: at once if no stream has had it, otherwise as soon as the device agrees. */
+export async function cancel(tx: Tx, row: CommandRow, now: number): Promise<void> {
+  const unsent = row.delivery_attempts === 0;
+  await tx
+    .updateTable('commands')
+    .set(
+      unsent
+        ? { state: CommandState.COMMAND_STATE_CANCELLED, finished_at: now, cancel_requested: 1 }
+        : { cancel_requested: 1 },
+    )
+    .where('id', '=', row.id)
+    .execute();
+}

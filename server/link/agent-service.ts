@@ -1,6 +1,15 @@
-import { status, type ServerDuplexStream, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  status,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { CordonError, toStatus } from '../../shared/errors.js';
-import { AgentServiceService, ConnectRequest, ConnectResponse } from '../../shared/gen/cordon/v1/agent_service.js';
+import {
+  AgentServiceService,
+  ConnectRequest,
+  ConnectResponse,
+} from '../../shared/gen/cordon/v1/agent_service.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { Logger } from '../../shared/log.js';
 import { draining } from './refusals.js';
@@ -105,7 +114,11 @@ function refuse(error: unknown, transport: Transport, session: Session | undefin
 /** The other side went away, or the server ended the stream itself: nothing to say any more. */
 function isGone(error: unknown): boolean {
   if (error instanceof CordonError || !(error instanceof Error) || !('code' in error)) return false;
-  return typeof error.code === 'number' || error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ABORT_ERR';
+  return (
+    typeof error.code === 'number' ||
+    error.code === 'ERR_STREAM_PREMATURE_CLOSE' ||
+    error.code === 'ABORT_ERR'
+  );
 }
 
 function transportOf(call: Call): Transport {
