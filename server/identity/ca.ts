@@ -139,9 +139,7 @@ function newSerial(): string {
   return bytes.toString('hex');
 }
 
-async function makeCa(
-  now: number,
-): Promise<{ key: webcrypto.CryptoKey; certificate: x509.X509Certificate }> {
+async function makeCa(now: number): Promise<{ key: webcrypto.CryptoKey; certificate: x509.X509Certificate }> {
   const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
@@ -167,8 +165,10 @@ async function requirePair(
 ): Promise<void> {
   const probe = randomBytes(16);
   const signature = await webcrypto.subtle.sign(SIGNING, key, probe);
-  const publicKey = await certificate.publicKey.export(P256, ['verify'], webcrypto);
+  const publicKey = (await certificate.publicKey.export(P256, ['verify'], webcrypto)) as webcrypto.CryptoKey;
   if (!(await webcrypto.subtle.verify(SIGNING, publicKey, signature, probe))) {
-    throw new Error(`${keyFile} does not belong to the CA certificate beside it: restore both from one backup`);
+    throw new Error(
+      `${keyFile} does not belong to the CA certificate beside it: restore both from one backup`,
+    );
   }
 }

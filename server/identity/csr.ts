@@ -40,7 +40,7 @@ export async function checkCsr(der: Uint8Array): Promise<CheckedCsr> {
 
 function parse(der: Uint8Array): x509.Pkcs10CertificateRequest {
   try {
-    return new x509.Pkcs10CertificateRequest(der as Uint8Array<ArrayBuffer>);
+    return new x509.Pkcs10CertificateRequest(der);
   } catch {
     throw csrInvalid('is not a PKCS#10 request in DER');
   }
