@@ -165,7 +165,7 @@ async function requirePair(
 ): Promise<void> {
   const probe = randomBytes(16);
   const signature = await webcrypto.subtle.sign(SIGNING, key, probe);
-  const publicKey = await certificate.publicKey.export(P256, ['verify'], webcrypto);
+  const publicKey = (await certificate.publicKey.export(P256, ['verify'], webcrypto)) as webcrypto.CryptoKey;
   if (!(await webcrypto.subtle.verify(SIGNING, publicKey, signature, probe))) {
     throw new Error(
       `${keyFile} does not belong to the CA certificate beside it: restore both from one backup`,
