@@ -1,5 +1,6 @@
+import type { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Client, credentials as grpc, type ChannelOptions, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, credentials as grpc, type ChannelOptions } from '@grpc/grpc-js';
 import {
   AgentServiceService,
   ApplyStatus,
@@ -67,8 +68,8 @@ function clientOf(target: string, ca: string, device: Credentials): Client {
   return new Client(target, tls, OPTIONS);
 }
 
-function failOnError(call: ClientDuplexStream<unknown, unknown>): void {
-  call.on('error', (error) => {
+function failOnError(call: EventEmitter): void {
+  call.on('error', (error: Error) => {
     console.error(`a stream of the benchmark ended: ${error.message}`);
     process.exit(1);
   });
