@@ -1,9 +1,9 @@
 import type { Clock } from '../shared/clock.js';
 import type { ErrorReason } from '../shared/gen/cordon/v1/error.js';
-import type { AgentServiceServer } from '../shared/gen/cordon/v1/agent_service.js';
 import type { WatchDevicesRequest, WatchDevicesResponse } from '../shared/gen/cordon/v1/device_service.js';
 import type { Logger } from '../shared/log.js';
 import type { Handlers } from './api/handlers.js';
+import type { ServicePair } from './link/agent-service.js';
 import type { Watch } from './api/rpc.js';
 import type { ServerConfig } from './config.js';
 import type { DeviceCertificates } from './identity/device-certificates.js';
@@ -21,7 +21,8 @@ export interface PlaneDeps {
 
 /** Streams of the agents and the services that steer them, as the composition of the server sees them. */
 export interface AgentPlane {
-  readonly agentService: AgentServiceServer;
+  /** AgentService with its own decoding of what is malformed. */
+  readonly agentService: ServicePair;
   /** Handlers of IsolationService. */
   readonly isolation: Handlers;
   /** Handlers of CommandService. */
@@ -35,8 +36,8 @@ export interface AgentPlane {
   deviceChanged(deviceId: string): void;
   /** Tells every agent that the server is about to stop. Resolves when they were told; the caller bounds the wait. */
   drain(): Promise<void>;
-  /** Ends what the plane owns: timers, subscriptions, streams. */
-  close(): void;
+  /** Ends what the plane owns, timers and subscriptions, and stores what was waiting. */
+  close(): Promise<void>;
 }
 
 export type MakePlane = (deps: PlaneDeps) => AgentPlane;
