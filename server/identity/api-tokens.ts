@@ -65,11 +65,12 @@ export async function apiTokenWorks(db: Reader, id: string, now: number): Promis
 export async function revokeApiToken(tx: Tx, id: string, now: number): Promise<ApiTokenRow | undefined> {
   const row = await tx.selectFrom('api_tokens').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) return undefined;
-  if (row.role === Role.ROLE_ADMINISTRATOR && works(row, now)) {
+  const administrator: number = Role.ROLE_ADMINISTRATOR;
+  if (row.role === administrator && works(row, now)) {
     const administrators = await tx
       .selectFrom('api_tokens')
       .selectAll()
-      .where('role', '=', Role.ROLE_ADMINISTRATOR)
+      .where('role', '=', administrator)
       .where('id', '!=', id)
       .execute();
     // One that expires by itself does not count: nobody would be left afterwards.
