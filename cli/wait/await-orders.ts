@@ -92,7 +92,7 @@ function settle(start: Wait, inbox: Inbox, deps: AwaitDeps): Promise<Wait> {
         wait = advance(wait, inbox.take());
       } catch (error) {
         stop();
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
         return;
       }
       deps.view.show(wait);
