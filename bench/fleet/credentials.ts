@@ -4,7 +4,7 @@ import { webcrypto } from 'node:crypto';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto);
 
 /** A key and what proves it, as the streams of a benchmark need them. PEM. */
 export interface Credentials {
@@ -23,7 +23,7 @@ export async function keyAndRequest(uri: string): Promise<KeyAndRequest> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: 'CN=bench',
-    keys: keys as CryptoKeyPair,
+    keys,
     signingAlgorithm: SIGNING,
     extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri }])],
   });
