@@ -19,3 +19,8 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
 export function formatAddress(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/** Whether it stands for every address of the machine: nothing that a client could connect to. */
+export function isWildcard(host: string): boolean {
+  return host === '0.0.0.0' || (isIP(host) === 6 && /^[0:]+$/.test(host));
+}

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import { writeDurably } from '../../shared/durable-file.js';
 import type { Logger } from '../../shared/log.js';
-import type { TlsIdentity } from '../../shared/tls/rotating-server-credentials.js';
+import type { TlsIdentity } from '../ports/tls-identity.js';
 import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
 import { toPem } from '../../shared/tls/pem.js';
 import type { CertificateAuthority } from './ca.js';
