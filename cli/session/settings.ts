@@ -71,7 +71,7 @@ export function readCaFile(path: string): string {
     throw new CliError(
       ExitCode.USAGE,
       `--ca: ${path} cannot be used (${(error as Error).message})`,
-      'give the ca.pem of the server',
+      'give the ca.crt of the server',
     );
   }
   if (certificates.length === 0) {
