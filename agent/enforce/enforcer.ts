@@ -6,13 +6,27 @@ import type { Plan, UnsupportedRule } from './plan.js';
 /** What a packet filter holds of ours, as read back from it. */
 export type Inspection =
   | { readonly kind: 'absent' }
-  /** Equals the plan that was applied with this `planId`; `rulesHash` is SHA-256 over what was read back. */
-  | { readonly kind: 'intact'; readonly planId: string; readonly rulesHash: Buffer }
+  /**
+   * Equals what was applied. `holdsForMs` is the time until the packet filter stops blocking by itself, milliseconds,
+   * undefined: never, or kept by somebody else (WFP has no such deadline).
+   */
+  | {
+      readonly kind: 'intact';
+      readonly planId: string;
+      readonly rulesHash: Buffer;
+      readonly holdsForMs: number | undefined;
+    }
   /** Something of ours is there, but not what was applied; `detail` says what differs, in one sentence. */
   | { readonly kind: 'altered'; readonly detail: string };
 
-export interface Applied {
+/** What an `apply` left in the packet filter. Persist it to let a later process recognise its own rules. */
+export interface Fingerprint {
+  readonly planId: string;
+  /** SHA-256 over the rules as read back, without deadline and counters. */
   readonly rulesHash: Buffer;
+}
+
+export interface Applied extends Fingerprint {
   /** Rules of the plan that this platform cannot express; their traffic stays blocked. */
   readonly unsupported: readonly UnsupportedRule[];
 }
@@ -39,8 +53,12 @@ export interface Enforcer {
   apply(plan: Plan): Promise<Applied>;
   /** Removes all that is ours. Idempotent. */
   clear(): Promise<void>;
-  /** Reads back what is ours and compares it with what the last `apply` of this or an earlier process wrote. */
-  inspect(): Promise<Inspection>;
+  /**
+   * Reads back what is ours and compares it with what the last `apply` wrote.
+   * @param expected what an earlier process persisted; absent: what this process applied last. With neither, rules that
+   *   are there cannot be vouched for and count as altered: apply again.
+   */
+  inspect(expected?: Fingerprint): Promise<Inspection>;
   /** Emits whenever our rules may have been changed by somebody else. Unsubscribing ends the watcher process or handle. */
   watch(): Observable<Disturbance>;
   /** Ends TCP connections that `plan` does not allow, on both ends, and lists again to see what is left. */

@@ -1,0 +1,55 @@
+import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { syncFolder, writeDurably } from '../shared/durable-file.js';
+
+/**
+ * A file of JSON lines that only grows, until it is rewritten. Each line is safe against a crash when `append` returns.
+ * The file is opened for each line and closed again: idle agents hold no descriptor.
+ */
+export class AppendLog {
+  private lines = 0;
+
+  constructor(private readonly path: string) {}
+
+  /** Every line that was written whole. A torn last line, from a crash in the middle of a write, is cut off. */
+  read(): unknown[] {
+    if (!existsSync(this.path)) return [];
+    const content = readFileSync(this.path);
+    const whole = content.lastIndexOf(0x0a) + 1;
+    if (whole < content.length) truncateSync(this.path, whole);
+    const lines = content.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
+    this.lines = lines.length;
+    return lines.flatMap((line) => {
+      try {
+        return [JSON.parse(line) as unknown];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  append(record: unknown): void {
+    const isNew = this.lines === 0 && !existsSync(this.path);
+    if (isNew) writeDurably(this.path, '', 0o600);
+    const file = openSync(this.path, 'a', 0o600);
+    try {
+      appendFileSync(file, `${JSON.stringify(record)}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    if (isNew) syncFolder(dirname(this.path));
+    this.lines += 1;
+  }
+
+  /** Lines in the file; when they are many more than what is alive, it is time to rewrite. */
+  get length(): number {
+    return this.lines;
+  }
+
+  /** Replaces the content in one step. */
+  rewrite(records: readonly unknown[]): void {
+    writeDurably(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''), 0o600);
+    this.lines = records.length;
+  }
+}

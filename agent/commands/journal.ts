@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../../shared/clock.js';
+import { CommandOrder, CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
+import { CommandState } from '../../shared/gen/cordon/v1/command.js';
+import { AppendLog } from '../append-log.js';
+
+/** Finished commands answer duplicates for this long. */
+const KEPT_MS = 7 * 86_400_000;
+/** Commands in the journal, finished ones included; the oldest finished one makes room. */
+const JOURNAL_LIMIT = 1000;
+/** Dead lines in the file before it is rewritten. */
+const SLACK = 200;
+
+export interface Entry {
+  readonly id: string;
+  /** What was ordered; undefined: cancelled before it came. */
+  readonly order: CommandOrder | undefined;
+  /** Latest step. */
+  readonly update: CommandUpdate;
+  /** Wall clock, milliseconds; undefined: not finished. */
+  readonly finishedAtMs: number | undefined;
+  /** The server has the final step. */
+  readonly acknowledged: boolean;
+}
+
+const line = z.object({
+  id: z.string(),
+  order: z.string().optional(),
+  update: z.string(),
+  finishedAtMs: z.number().optional(),
+  acknowledged: z.boolean(),
+});
+
+/** States after which nothing more happens. */
+export function isFinal(state: CommandState): boolean {
+  switch (state) {
+    case CommandState.COMMAND_STATE_SUCCEEDED:
+    case CommandState.COMMAND_STATE_FAILED:
+    case CommandState.COMMAND_STATE_TIMED_OUT:
+    case CommandState.COMMAND_STATE_CANCELLED:
+    case CommandState.COMMAND_STATE_EXPIRED:
+    case CommandState.COMMAND_STATE_REJECTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** What this device knows about every command that it was sent, on disk. */
+export class CommandJournal {
+  private readonly log: AppendLog;
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(
+    dataDir: string,
+    private readonly clock: Clock,
+  ) {
+    this.log = new AppendLog(join(dataDir, 'commands.log'));
+    for (const record of this.log.read()) {
+      const parsed = line.safeParse(record);
+      if (parsed.success) this.entries.set(parsed.data.id, fromLine(parsed.data));
+    }
+    this.prune();
+  }
+
+  get(id: string): Entry | undefined {
+    return this.entries.get(id);
+  }
+
+  /** Is on disk when this returns. */
+  put(entry: Entry): void {
+    this.entries.set(entry.id, entry);
+    this.log.append(toLine(entry));
+    this.prune();
+  }
+
+  /** Commands that have not come to an end. */
+  open(): Entry[] {
+    return [...this.entries.values()].filter(({ update }) => !isFinal(update.state));
+  }
+
+  /** Commands whose final step the server may not have yet, and those that are not finished; oldest first. */
+  unacknowledged(): Entry[] {
+    return [...this.entries.values()].filter(({ acknowledged }) => !acknowledged);
+  }
+
+  private prune(): void {
+    const old = this.clock.wall() - KEPT_MS;
+    let excess = this.entries.size - JOURNAL_LIMIT;
+    for (const { id, finishedAtMs } of this.entries.values()) {
+      if (finishedAtMs === undefined || (finishedAtMs >= old && excess <= 0)) continue;
+      this.entries.delete(id);
+      excess -= 1;
+    }
+    if (this.log.length > this.entries.size + SLACK) this.log.rewrite([...this.entries.values()].map(toLine));
+  }
+}
+
+function toLine({ id, order, update, finishedAtMs, acknowledged }: Entry): z.input<typeof line> {
+  return {
+    id,
+    order: order && Buffer.from(CommandOrder.encode(order).finish()).toString('base64'),
+    update: Buffer.from(CommandUpdate.encode(update).finish()).toString('base64'),
+    finishedAtMs,
+    acknowledged,
+  };
+}
+
+function fromLine({ id, order, update, finishedAtMs, acknowledged }: z.output<typeof line>): Entry {
+  return {
+    id,
+    order: order === undefined ? undefined : CommandOrder.decode(Buffer.from(order, 'base64')),
+    update: CommandUpdate.decode(Buffer.from(update, 'base64')),
+    finishedAtMs,
+    acknowledged,
+  };
+}

@@ -1,0 +1,151 @@
+import { concatMap, debounceTime, filter, map, type Observable } from 'rxjs';
+import { systemClock, type Clock } from '../../../shared/clock.js';
+import { EnforcerKind } from '../../../shared/gen/cordon/v1/isolation.js';
+import type { Connection } from '../../../shared/gen/cordon/v1/network.js';
+import { listConnections } from '../connections/list.js';
+import { terminateConnections } from '../connections/terminate.js';
+import {
+  EnforceError,
+  type Applied,
+  type Disturbance,
+  type Enforcer,
+  type Fingerprint,
+  type Inspection,
+  type Terminated,
+} from '../enforcer.js';
+import type { Plan } from '../plan.js';
+import { readRenderContext } from './cgroups.js';
+import { isReleased, parseListing, structuralDifference } from './listing.js';
+import { monitorEvents } from './monitor.js';
+import { listTable, loadTransaction } from './nft.js';
+import { probeNftables } from './probe.js';
+import { renderPlan, renderRemoval } from './render.js';
+
+/** Events of one transaction arrive together; one look afterwards is enough. Milliseconds. */
+const SETTLE_MS = 25;
+
+/** Isolates with one nftables table, `inet cordon`, that is replaced as a whole. docs/security.md says what passes. */
+export class NftablesEnforcer implements Enforcer {
+  readonly kind = EnforcerKind.ENFORCER_KIND_NFTABLES;
+  /** What this process wrote last; undefined after `clear` and before the first `apply`. */
+  private applied: Fingerprint | undefined;
+  /** Reading back while a transaction is under way would compare the old with the new. */
+  private tail: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly clock: Clock = systemClock,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  apply(plan: Plan): Promise<Applied> {
+    return this.inTurn(async () => {
+      const { text, counts, unsupported } = renderPlan(plan, readRenderContext());
+      await loadTransaction(text);
+      const listing = await listTable();
+      const difference =
+        listing === undefined ? 'the table is not there' : structuralDifference(listing, counts);
+      if (listing === undefined || difference !== undefined) {
+        throw new EnforceError(
+          `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
+        );
+      }
+      const { rulesHash } = parseListing(listing);
+      this.applied = { planId: plan.planId, rulesHash };
+      return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
+    });
+  }
+
+  clear(): Promise<void> {
+    return this.inTurn(async () => {
+      await loadTransaction(renderRemoval());
+      this.applied = undefined;
+      if ((await listTable()) !== undefined) {
+        throw new EnforceError(
+          'table inet cordon is still there after its removal: nft delete table inet cordon',
+        );
+      }
+    });
+  }
+
+  inspect(expected?: Fingerprint): Promise<Inspection> {
+    return this.inTurn(() => this.compare(expected ?? this.applied));
+  }
+
+  /** Looks at the rules after each event, so that our own transactions stay silent and a foreign one among them does not. */
+  watch(): Observable<Disturbance> {
+    return monitorEvents(this.clock, this.random).pipe(
+      debounceTime(SETTLE_MS),
+      concatMap(async (event) => ({ event, difference: await this.difference() })),
+      filter(({ difference }) => difference !== undefined),
+      map(({ event, difference }) => ({ detail: `${difference} (${event})` })),
+    );
+  }
+
+  terminate(plan: Plan): Promise<Terminated> {
+    return terminateConnections(plan, process.pid);
+  }
+
+  connections(): Promise<Connection[]> {
+    return listConnections();
+  }
+
+  probe(): Promise<void> {
+    return probeNftables();
+  }
+
+  private async compare(expected: Fingerprint | undefined): Promise<Inspection> {
+    const text = await listTable();
+    if (text === undefined) return { kind: 'absent' };
+    const listing = parseListing(text);
+    const { planId, rulesHash, holdsForMs } = listing;
+    if (isReleased(listing)) {
+      return {
+        kind: 'altered',
+        detail: 'the hold set is empty: its deadline passed, or somebody emptied it',
+      };
+    }
+    if (expected === undefined) {
+      return {
+        kind: 'altered',
+        detail: `plan ${planId ?? 'unknown'} was applied by nobody that this process knows`,
+      };
+    }
+    if (planId !== expected.planId) {
+      return {
+        kind: 'altered',
+        detail: `plan ${planId ?? 'unknown'} is in force in place of ${expected.planId}`,
+      };
+    }
+    if (!rulesHash.equals(expected.rulesHash)) {
+      return { kind: 'altered', detail: 'rules in table inet cordon differ from what was applied' };
+    }
+    return { kind: 'intact', planId, rulesHash, holdsForMs };
+  }
+
+  /** Undefined while everything is as this process left it. */
+  private async difference(): Promise<string | undefined> {
+    try {
+      const { expected, inspection } = await this.inTurn(async () => ({
+        expected: this.applied,
+        inspection: await this.compare(this.applied),
+      }));
+      switch (inspection.kind) {
+        case 'intact':
+          return undefined;
+        case 'absent':
+          return expected === undefined ? undefined : 'table inet cordon is gone';
+        case 'altered':
+          return inspection.detail;
+      }
+    } catch (error) {
+      // Not being able to look is no proof that all is well.
+      return `the rules could not be read back: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.tail.then(work);
+    this.tail = turn.catch(() => undefined);
+    return turn;
+  }
+}

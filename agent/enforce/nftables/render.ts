@@ -1,0 +1,197 @@
+import type { Endpoint, Plan, UnsupportedRule } from '../plan.js';
+import { cgroupMatch, type CgroupMatch } from './cgroup-match.js';
+import { renderExclusions, type CgroupLookup, type NftSet } from './exclusions.js';
+
+export const TABLE = 'inet cordon';
+/** Set whose elements say for which IP versions the table blocks; they expire at the deadline. */
+export const HOLD_SET = 'hold';
+
+/** How the packets of this agent are told from those of other programs. */
+export type AgentIdentity =
+  | { readonly kind: 'cgroup'; readonly cgroup: CgroupMatch }
+  /** No cgroup of its own: every process of this user may reach the server's address and port. */
+  | { readonly kind: 'user'; readonly uid: number };
+
+/** What rendering has to know about this computer. */
+export interface RenderContext {
+  readonly agent: AgentIdentity;
+  readonly findCgroup: CgroupLookup;
+}
+
+export interface Rendered {
+  /** One transaction for `nft -f -`. */
+  readonly text: string;
+  /** Number of rules in each chain and of elements in each named set: what must be read back. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly unsupported: readonly UnsupportedRule[];
+}
+
+/** Adding before deleting makes the deletion work when there is no table yet. */
+const REMOVE = `table ${TABLE}\ndelete table ${TABLE}\n`;
+
+/** Transaction that leaves nothing of ours, also when there was nothing. */
+export function renderRemoval(): string {
+  return REMOVE;
+}
+
+const NOT_SYN_ONLY = 'tcp flags & (syn | ack) != syn';
+
+interface Chain {
+  readonly name: string;
+  readonly hook?: 'input' | 'output';
+  readonly rules: readonly string[];
+}
+
+/**
+ * The whole table as one transaction. docs/security.md says in words what each family of rules lets pass; the functions
+ * below stand in its order.
+ */
+export function renderPlan(plan: Plan, context: RenderContext): Rendered {
+  const fromHere = renderExclusions(plan.rules, 'out', context.findCgroup);
+  const fromThere = renderExclusions(plan.rules, 'in', context.findCgroup);
+  const accept = (conditions: string): string => `${conditions} accept`.trimStart();
+
+  const chains: Chain[] = [
+    // Our verdict comes before other tables at `filter`, so that applications see our reset or error; after conntrack.
+    { name: 'input', hook: 'input', rules: [`meta nfproto @${HOLD_SET} jump verdict_in`] },
+    { name: 'output', hook: 'output', rules: [`meta nfproto @${HOLD_SET} jump verdict_out`] },
+    { name: 'opened_here_out', rules: fromHere.matchers.map((match) => accept(match('out'))) },
+    { name: 'opened_here_in', rules: fromHere.matchers.map((match) => accept(match('in'))) },
+    { name: 'opened_there_in', rules: fromThere.matchers.map((match) => accept(match('in'))) },
+    { name: 'opened_there_out', rules: fromThere.matchers.map((match) => accept(match('out'))) },
+    { name: 'tcp_in', rules: tcpIn() },
+    { name: 'tcp_out', rules: tcpOut() },
+    {
+      name: 'verdict_in',
+      rules: ['iif "lo" accept', ...icmpIn(), ...plan.serverEndpoints.map(ownChannelIn), ...otherIn()],
+    },
+    {
+      name: 'verdict_out',
+      rules: [
+        'oif "lo" accept',
+        ...icmpOut(),
+        ...plan.serverEndpoints.map((endpoint) => ownChannelOut(endpoint, context.agent)),
+        ...otherOut(),
+      ],
+    },
+  ];
+  const sets = [...fromHere.sets, ...fromThere.sets];
+  const counts = new Map<string, number>([
+    ...chains.map((chain): [string, number] => [`chain ${chain.name}`, chain.rules.length]),
+    ...sets.map((set): [string, number] => [`set ${set.name}`, set.elements.length]),
+    [`set ${HOLD_SET}`, 2],
+  ]);
+  const text = [
+    REMOVE + `table ${TABLE} {`,
+    `  comment "plan=${plan.planId}"`,
+    holdSet(plan.expiresInMs),
+    ...sets.map(setText),
+    ...orderedForReference(chains).map(chainText),
+    '}\n',
+  ].join('\n');
+  return { text, counts, unsupported: mergeUnsupported(fromHere.unsupported, fromThere.unsupported) };
+}
+
+/** ICMP and ICMPv6 that an operating system answers or needs: pings of others, errors, neighbours, routers, groups. */
+function icmpIn(): string[] {
+  return [
+    'icmp type { echo-request, timestamp-request, destination-unreachable, time-exceeded, parameter-problem, redirect } accept',
+    'icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept',
+  ];
+}
+
+/** The answers to those. No echo request: a process must not carry data out in pings. */
+function icmpOut(): string[] {
+  return [
+    'icmp type { echo-reply, timestamp-reply, destination-unreachable, time-exceeded, parameter-problem, redirect } accept',
+    'icmpv6 type { echo-reply, destination-unreachable, packet-too-big, time-exceeded, parameter-problem, nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept',
+  ];
+}
+
+function ownChannelOut(endpoint: Endpoint, agent: AgentIdentity): string {
+  const who = agent.kind === 'cgroup' ? cgroupMatch(agent.cgroup) : `meta skuid ${agent.uid}`;
+  return `${ipField(endpoint)} daddr ${endpoint.address} tcp dport ${endpoint.port} ${who} accept`;
+}
+
+/**
+ * Replies of the server, by address alone: which process a packet is for is not reliably known on input
+ * (`meta skuid` needs early demux), and without the outgoing half above no other process has a connection.
+ */
+function ownChannelIn(endpoint: Endpoint): string {
+  return `${ipField(endpoint)} saddr ${endpoint.address} tcp sport ${endpoint.port} ${NOT_SYN_ONLY} accept`;
+}
+
+/**
+ * TCP needs no connection tracking: only a packet with SYN and without ACK opens a connection, so every other packet
+ * may belong to a connection opened from either side. See docs/decisions/0003-replies-without-marks.md.
+ */
+function tcpIn(): string[] {
+  return [
+    'jump opened_there_in',
+    `${NOT_SYN_ONLY} jump opened_here_in`,
+    // The answer that the operating system would give for a closed port.
+    'meta l4proto tcp reject with tcp reset',
+  ];
+}
+
+function tcpOut(): string[] {
+  return [
+    'jump opened_here_out',
+    `${NOT_SYN_ONLY} jump opened_there_out`,
+    // Resets for closed ports, of the rule above and of `ss -K`: the other end has to learn of it.
+    'tcp flags & (fin | syn | rst) == rst accept',
+    // An error at once instead of a time-out.
+    'reject with icmpx type admin-prohibited',
+  ];
+}
+
+function otherIn(): string[] {
+  return [
+    'meta l4proto tcp goto tcp_in',
+    'ct direction original jump opened_there_in',
+    'ct direction reply jump opened_here_in',
+    'drop',
+  ];
+}
+
+function otherOut(): string[] {
+  return [
+    'meta l4proto tcp goto tcp_out',
+    'ct direction original jump opened_here_out',
+    'ct direction reply jump opened_there_out',
+    'reject with icmpx type admin-prohibited',
+  ];
+}
+
+function holdSet(expiresInMs: number | undefined): string {
+  // A timeout of zero would mean "never" to the kernel.
+  const timeout = expiresInMs === undefined ? '' : ` timeout ${Math.max(1, Math.ceil(expiresInMs))}ms`;
+  return `  set ${HOLD_SET} { type nf_proto; flags timeout; elements = { ipv4${timeout}, ipv6${timeout} }; }`;
+}
+
+function setText({ name, type, elements }: NftSet): string {
+  return `  set ${name} { type ${type}; flags interval; elements = { ${elements.join(', ')} }; }`;
+}
+
+function chainText({ name, hook, rules }: Chain): string {
+  const header = hook ? [`    type filter hook ${hook} priority filter - 10; policy accept;`] : [];
+  return [`  chain ${name} {`, ...header, ...rules.map((rule) => `    ${rule}`), '  }'].join('\n');
+}
+
+/** nft wants a chain to be there before a rule jumps to it. */
+function orderedForReference(chains: readonly Chain[]): Chain[] {
+  return [...chains.filter(({ hook }) => !hook), ...chains.filter(({ hook }) => hook)];
+}
+
+function ipField({ address }: Endpoint): 'ip' | 'ip6' {
+  return address.includes(':') ? 'ip6' : 'ip';
+}
+
+function mergeUnsupported(
+  first: readonly UnsupportedRule[],
+  second: readonly UnsupportedRule[],
+): UnsupportedRule[] {
+  const byName = new Map<string, string>();
+  for (const { name, detail } of [...second, ...first]) byName.set(name, detail);
+  return [...byName].map(([name, detail]) => ({ name, detail }));
+}

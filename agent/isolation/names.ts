@@ -1,0 +1,58 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Clock } from '../../shared/clock.js';
+import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
+
+/** Addresses of a host name, as the operating system resolves it. Rejects where there are none. */
+export type Lookup = (host: string) => Promise<readonly string[]>;
+
+export const systemLookup: Lookup = async (host) => {
+  if (isIP(host)) return [host];
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
+};
+
+/** No name may hold up an isolation for longer. */
+const LOOKUP_LIMIT_MS = 2000;
+
+/** Addresses of a host; none where it has no address or the answer takes too long. */
+export function resolveWithin(clock: Clock, look: Lookup, host: string): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(LOOKUP_LIMIT_MS, () => resolve([]));
+    look(host).then(
+      (found) => {
+        cancel();
+        resolve(found);
+      },
+      () => {
+        cancel();
+        resolve([]);
+      },
+    );
+  });
+}
+
+/** Host names that the enabled exclusions name, each once. */
+export function hostNames(settings: IsolationSettings): string[] {
+  const hosts = settings.exclusions.filter(({ disabled, remoteHost }) => !disabled && remoteHost !== '');
+  return [...new Set(hosts.map(({ remoteHost }) => remoteHost))];
+}
+
+/**
+ * Resolves host names at the same time. A name without an answer keeps the addresses that are known from before; a name
+ * that never had one gets none, and its rule lets nothing pass.
+ */
+export async function resolveHosts(
+  clock: Clock,
+  look: Lookup,
+  hosts: readonly string[],
+  known: Readonly<Record<string, readonly string[]>>,
+): Promise<Record<string, readonly string[]>> {
+  const found = await Promise.all(hosts.map((host) => resolveWithin(clock, look, host)));
+  return Object.fromEntries(
+    hosts.map((host, index) => {
+      const addresses = [...(found[index] ?? [])].sort();
+      return [host, addresses.length > 0 ? addresses : (known[host] ?? [])];
+    }),
+  );
+}

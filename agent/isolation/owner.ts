@@ -1,0 +1,402 @@
+import { Subject, type Observable, type Subscription } from 'rxjs';
+import type { CancelTimer, Clock } from '../../shared/clock.js';
+import type { Violation } from '../../shared/errors.js';
+import { ApplyStatus, type AgentEvent, type DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
+import { IsolationMode, IsolationState, type ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import { newId } from '../../shared/ids.js';
+import type { Logger } from '../../shared/log.js';
+import { toTimestamp } from '../../shared/time.js';
+import type { Endpoint } from '../enforce/plan.js';
+import { Serial } from '../serial.js';
+import { decide, releaseDelayOf, type Wanted } from './decide.js';
+import { remainingMs, type Moment } from './deadline.js';
+import { enforce, proveAgain, type EnforcementParts } from './enforcement.js';
+import { latencyMs } from './latency.js';
+import { next, nextDeadlineMs, type Effect, type Input } from './machine.js';
+import { hostNames, resolveHosts, type Lookup } from './names.js';
+import { toEnded, toObserved } from './observed.js';
+import { isActive, type Pins, type State } from './state.js';
+import type { Durable, IsolationStore } from './store.js';
+import { validateDesiredState } from './validate.js';
+
+/** How often rules, names and failed effects are looked at again while the device is not released. */
+const INSPECT_EVERY_MS = 30_000;
+/** How soon something that failed is tried again. */
+const RETRY_AFTER_MS = 5_000;
+/** The kernel lets go by itself about now: a difference in the rules is no tampering. */
+const NEAR_DEADLINE_MS = 2_000;
+/** Decisions that are over and must not be carried out again; only the latest can come back. */
+const DONE_KEPT = 32;
+
+export interface OwnerParts extends Omit<EnforcementParts, 'now'> {
+  readonly clock: Clock;
+  readonly bootId: string;
+  readonly log: Logger;
+  readonly store: IsolationStore;
+  readonly lookup: Lookup;
+  /** Addresses of the server that are pinned now. */
+  readonly servers: () => readonly Endpoint[];
+  /** Keeps an event until the server has it. */
+  readonly tell: (event: NonNullable<AgentEvent['event']>) => void;
+}
+
+/** How a desired state was taken. */
+export interface Answer {
+  readonly status: ApplyStatus;
+  readonly violations: readonly Violation[];
+}
+
+/** A match on this device that asks for isolation. */
+export interface Detection {
+  readonly reason: string;
+  /** Name of the detector. */
+  readonly source: string;
+}
+
+/**
+ * The only one that touches the packet filter and the state file: everything that happens is fed through the state
+ * machine one at a time, the new state is on disk before its effects are carried out.
+ */
+export class IsolationOwner {
+  private readonly serial = new Serial();
+  private readonly changed = new Subject<void>();
+  private readonly now: () => Moment;
+  private durable: Durable;
+  private saved: Durable;
+  private applied: DesiredState | undefined;
+  /** Why the state is not on disk; empty: it is. */
+  private saveProblem = '';
+  private orderedAt: Moment | undefined;
+  private answering = false;
+  private checkWaits = false;
+  private stopped = false;
+  private watcher: Subscription | undefined;
+  private timer: CancelTimer | undefined;
+
+  /** @throws StateFileError where the state file is damaged; the packet filter is left as it is */
+  constructor(private readonly parts: OwnerParts) {
+    const { clock, bootId } = parts;
+    this.now = () => ({ bootId, sinceBootMs: clock.sinceBoot(), wallMs: clock.wall() });
+    this.durable = this.saved = parts.store.load();
+    this.applied = this.durable.desired;
+  }
+
+  /** Emits when the state changed without having been asked to by a desired state. */
+  get changes(): Observable<void> {
+    return this.changed;
+  }
+
+  /** Brings file, packet filter and deadlines in line after a start. */
+  async start(): Promise<void> {
+    await this.serial.run(async () => {
+      await this.feed({ kind: 'started' });
+      if (this.durable.state.kind === 'RELEASED' && (await this.holdsRules())) {
+        this.parts.log.warn('the device is released, but rules of ours are in the packet filter: removing them');
+        await this.feed({ kind: 'leftover' });
+      }
+      await this.feed({ kind: 'server-lost' });
+    });
+  }
+
+  /** Ends timers and watchers. What is enforced stays enforced. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.timer?.();
+    this.watcher?.unsubscribe();
+    await this.serial.idle();
+    this.changed.complete();
+  }
+
+  /** Takes a desired state: refuses it as a whole, or has carried it out when this resolves. */
+  handle(desired: DesiredState, receivedAt: Moment): Promise<Answer> {
+    return this.serial.run(async () => {
+      const violations = validateDesiredState(desired, this.durable.desired?.generation ?? 0n);
+      if (violations.length > 0) return { status: ApplyStatus.APPLY_STATUS_REJECTED, violations };
+      this.answering = true;
+      try {
+        await this.carryOut(desired, receivedAt);
+      } finally {
+        this.answering = false;
+      }
+      this.applied = this.durable.desired;
+      const { state, degradedReason } = this.observed();
+      const whole =
+        degradedReason === '' &&
+        (state === IsolationState.ISOLATION_STATE_ISOLATED || state === IsolationState.ISOLATION_STATE_RELEASED);
+      const status = whole ? ApplyStatus.APPLY_STATUS_APPLIED : ApplyStatus.APPLY_STATUS_DEGRADED;
+      return { status, violations: [] };
+    });
+  }
+
+  /** A detection asks for isolation. Returns the isolation that it started; empty: none (DESIGN 3.7). */
+  isolateAutomatically({ reason, source }: Detection): Promise<string> {
+    const receivedAt = this.now();
+    return this.serial.run(async () => {
+      const settings = this.durable.desired?.automaticSettings;
+      if (!settings || isActive(this.durable.state)) return '';
+      const mode = IsolationMode.ISOLATION_MODE_AUTOMATIC;
+      const id = newId();
+      const releaseDelayMs = releaseDelayOf(settings);
+      await this.isolate({ id, mode, reason, requestedBy: source, settings, releaseDelayMs }, receivedAt);
+      return id;
+    });
+  }
+
+  /** The server has stored the report about an isolation. */
+  confirm(isolationId: string): Promise<void> {
+    return this.serial.run(() => this.feed({ kind: 'confirmed', isolationId }));
+  }
+
+  /** The stream to the server stands, or has ended. */
+  serverSeen(there: boolean): Promise<void> {
+    return this.serial.run(() => this.feed({ kind: there ? 'server-found' : 'server-lost' }));
+  }
+
+  /** Makes every check again and returns what is observed then. */
+  selfTest(): Promise<ObservedIsolation> {
+    return this.serial.run(async () => {
+      await this.checkRules();
+      const { state } = this.durable;
+      if (state.kind === 'ISOLATED') {
+        const parts = { ...this.parts, now: this.now };
+        await this.feed({ kind: 'proved', ...(await proveAgain(state.isolation, state.proof, parts)) });
+      }
+      return this.observed();
+    });
+  }
+
+  /** What is observed now. */
+  observed(): ObservedIsolation {
+    const observed = toObserved(this.durable.state, this.parts.enforcer.kind, this.now());
+    if (this.saveProblem === '') return observed;
+    const degradedReason = [observed.degradedReason, this.saveProblem].filter((text) => text !== '').join('; ');
+    const state = isActive(this.durable.state) ? IsolationState.ISOLATION_STATE_DEGRADED : observed.state;
+    return { ...observed, state, degradedReason };
+  }
+
+  /** The desired state that has been carried out. */
+  get appliedState(): DesiredState | undefined {
+    return this.applied;
+  }
+
+  get isolated(): boolean {
+    return this.durable.state.kind !== 'RELEASED';
+  }
+
+  private async carryOut(desired: DesiredState, receivedAt: Moment): Promise<void> {
+    const { state, done } = this.durable;
+    const decision = decide(state, desired, done);
+    switch (decision.kind) {
+      case 'nothing':
+        this.durable = { ...this.durable, desired };
+        this.save();
+        return;
+      case 'release':
+        this.durable = { ...this.durable, desired, done: withDone(done, desired.directive?.id) };
+        return this.feed({ kind: 'released', cause: decision.cause });
+      case 'isolate':
+        return this.isolate(decision.wanted, receivedAt, desired);
+    }
+  }
+
+  private async isolate(wanted: Wanted, receivedAt: Moment, desired = this.durable.desired): Promise<void> {
+    const order = { ...wanted, pins: await this.pin(wanted) };
+    this.durable = { ...this.durable, desired };
+    this.orderedAt = receivedAt;
+    await this.feed({ kind: 'ordered', order });
+    this.orderedAt = undefined;
+  }
+
+  /** Everything that must stay reachable, resolved while the network is still open. */
+  private async pin({ settings }: Pick<Wanted, 'settings'>): Promise<Pins> {
+    const { clock, lookup, servers } = this.parts;
+    const { state } = this.durable;
+    const known = isActive(state) ? state.isolation.pins.hosts : {};
+    return { servers: servers(), hosts: await resolveHosts(clock, lookup, hostNames(settings), known) };
+  }
+
+  private async feed(input: Input): Promise<void> {
+    const before = this.durable.state;
+    const { state, effects } = next(before, input, this.now());
+    const over = isActive(before) && !(isActive(state) && state.isolation.id === before.isolation.id);
+    const done = over ? withDone(this.durable.done, before.isolation.id) : this.durable.done;
+    if (state !== before || over) this.durable = { ...this.durable, state, done };
+    const safe = this.save();
+    for (const effect of effects) {
+      // Not to isolate because the disk is full would open a door; to release without a trace would open it later.
+      if (effect.kind === 'clear' && !safe) continue;
+      const follows = await this.perform(effect);
+      if (follows) await this.feed(follows);
+    }
+    this.arm();
+  }
+
+  private async perform(effect: Effect): Promise<Input | undefined> {
+    switch (effect.kind) {
+      case 'enforce':
+        return this.enforce();
+      case 'clear':
+        return this.clear();
+      case 'tell-changed':
+        this.tellChanged(this.observed());
+        return undefined;
+      case 'tell-ended':
+        this.tellChanged(toEnded(effect.ended, this.durable.state, this.parts.enforcer.kind));
+        return undefined;
+      case 'report':
+        this.emitChange();
+        return undefined;
+      case 'tell-tampered': {
+        const { state } = this.durable;
+        const restored = 'proof' in state && state.proof !== undefined;
+        const restoredAt = restored ? toTimestamp(this.parts.clock.wall()) : undefined;
+        this.parts.log.warn({ detail: effect.detail, restored }, 'somebody changed the rules of the isolation');
+        this.parts.tell({ $case: 'tamperDetected', value: { detail: effect.detail, restoredAt } });
+        return undefined;
+      }
+    }
+  }
+
+  private async enforce(): Promise<Input | undefined> {
+    const { state } = this.durable;
+    if (!isActive(state)) return undefined;
+    try {
+      const { proof, missing, readBackAt } = await enforce(state.isolation, { ...this.parts, now: this.now });
+      const latency = this.orderedAt && latencyMs(this.orderedAt, readBackAt);
+      return { kind: 'enforced', proof, missing, latencyMs: latency };
+    } catch (error) {
+      this.parts.log.error({ err: error }, 'the isolation could not be enforced; trying again');
+      return { kind: 'enforce-failed', detail: (error as Error).message };
+    }
+  }
+
+  private async clear(): Promise<Input> {
+    try {
+      await this.parts.enforcer.clear();
+      if (!(await this.holdsRules())) return { kind: 'cleared' };
+      return { kind: 'clear-failed', detail: 'rules of ours are still in the packet filter' };
+    } catch (error) {
+      this.parts.log.error({ err: error }, 'the isolation could not be removed; trying again');
+      return { kind: 'clear-failed', detail: (error as Error).message };
+    }
+  }
+
+  private async holdsRules(): Promise<boolean> {
+    return (await this.parts.enforcer.inspect()).kind !== 'absent';
+  }
+
+  private tellChanged(observed: ObservedIsolation): void {
+    const { state, isolationId, degradedReason, evidence } = observed;
+    const verification = evidence?.verification;
+    this.parts.log.info({ state, isolationId, degradedReason, verification }, 'the isolation changed');
+    this.parts.tell({ $case: 'isolationChanged', value: { observed } });
+    this.emitChange();
+  }
+
+  /** The answer to a desired state says it all; a report beside it would say it twice. */
+  private emitChange(): void {
+    if (!this.answering) this.changed.next();
+  }
+
+  /** Compares the packet filter with what was applied, and restores it. */
+  private async checkRules(): Promise<void> {
+    const { state } = this.durable;
+    if (this.stopped || !isActive(state) || !('proof' in state) || !state.proof) return;
+    const { release } = state.isolation;
+    if (release && remainingMs(release, this.now()) < NEAR_DEADLINE_MS) return;
+    const detail = await this.difference(state.proof.planId);
+    if (detail !== undefined) await this.feed({ kind: 'disturbed', detail });
+  }
+
+  private async difference(planId: string): Promise<string | undefined> {
+    try {
+      const found = await this.parts.enforcer.inspect();
+      switch (found.kind) {
+        case 'absent':
+          return 'our rules were removed';
+        case 'altered':
+          return found.detail;
+        case 'intact':
+          return found.planId === planId ? undefined : `our rules were replaced by those of plan ${found.planId}`;
+      }
+    } catch (error) {
+      return `our rules cannot be read: ${(error as Error).message}`;
+    }
+  }
+
+  /** Names may point elsewhere by now, and the server may have told more of its addresses. */
+  private async refreshPins(): Promise<void> {
+    const { state } = this.durable;
+    if (!isActive(state)) return;
+    const { isolation } = state;
+    const pins = await this.pin(isolation);
+    if (JSON.stringify(pins) === JSON.stringify(isolation.pins)) return;
+    await this.feed({ kind: 'ordered', order: { ...isolation, pins } });
+  }
+
+  private save(): boolean {
+    if (this.durable === this.saved) return true;
+    try {
+      this.parts.store.save(this.durable);
+      this.saved = this.durable;
+      this.saveProblem = '';
+      return true;
+    } catch (error) {
+      this.saveProblem = `the state cannot be saved and would not survive a restart: ${(error as Error).message}`;
+      this.parts.log.error({ err: error }, 'the state cannot be saved; make room in the data folder');
+      return false;
+    }
+  }
+
+  /** Sets the timer and the watcher that the present state needs; a released device has neither. */
+  private arm(): void {
+    this.timer?.();
+    this.timer = undefined;
+    const { state } = this.durable;
+    const watches = state.kind !== 'RELEASED' && !this.stopped;
+    if (watches) this.watcher ??= this.watch();
+    else {
+      this.watcher?.unsubscribe();
+      this.watcher = undefined;
+    }
+    if (this.stopped || (!watches && this.saveProblem === '')) return;
+    const wait = failing(state) ? RETRY_AFTER_MS : INSPECT_EVERY_MS;
+    const deadline = nextDeadlineMs(state, this.now()) ?? Infinity;
+    this.timer = this.parts.clock.after(Math.min(wait, deadline), () => this.check(true));
+  }
+
+  private watch(): Subscription {
+    return this.parts.enforcer.watch().subscribe({
+      next: () => this.check(false),
+      error: (error: unknown) => {
+        this.watcher = undefined;
+        this.parts.log.warn({ err: error }, 'the watch over the packet filter ended; the next inspection renews it');
+      },
+    });
+  }
+
+  /** Any number of disturbances that wait are one look. */
+  private check(timePassed: boolean): void {
+    if (this.stopped || (this.checkWaits && !timePassed)) return;
+    if (!timePassed) this.checkWaits = true;
+    const run = async (): Promise<void> => {
+      if (!timePassed) this.checkWaits = false;
+      if (this.stopped) return;
+      if (timePassed) await this.feed({ kind: 'tick' });
+      await this.checkRules();
+      if (timePassed) await this.refreshPins();
+      this.arm();
+    };
+    this.serial.run(run).catch((error: unknown) => {
+      this.parts.log.error({ err: error }, 'the isolation could not be checked (this is a bug)');
+    });
+  }
+}
+
+function failing(state: State): boolean {
+  return state.kind === 'RELEASING' || state.kind === 'ENFORCING' || (state.kind === 'DEGRADED' && !state.proof);
+}
+
+function withDone(done: readonly string[], id: string | undefined): readonly string[] {
+  return id === undefined || done.includes(id) ? done : [...done, id].slice(-DONE_KEPT);
+}

@@ -1,0 +1,83 @@
+import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
+import type { Violation } from '../../shared/errors.js';
+import { contentHash } from '../../shared/desired-state.js';
+import { validateExclusions } from '../../shared/exclusions/validate.js';
+import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
+import {
+  IsolationAction,
+  ServerLossAction,
+  UnconfirmedAction,
+  type IsolationDirective,
+  type IsolationSettings,
+} from '../../shared/gen/cordon/v1/isolation.js';
+import { isId } from '../../shared/ids.js';
+import { fromDuration, isReleaseDelay } from '../../shared/time.js';
+
+const DELAY_RULE = 'must be 0 (never) or 1 minute to 9999 hours';
+/** StateReport.violations takes no more. */
+const MOST_VIOLATIONS = 100;
+
+/**
+ * Everything that is wrong with a desired state; empty: it may be enforced. Nothing is changed before this is empty.
+ * @param appliedGeneration generation that the device has applied; 0: none
+ */
+export function validateDesiredState(desired: DesiredState, appliedGeneration: bigint): Violation[] {
+  const found: Violation[] = [];
+  if (desired.generation < 1n) found.push({ field: 'generation', description: 'must be 1 or more' });
+  if (desired.generation < appliedGeneration) {
+    found.push({
+      field: 'generation',
+      description: `is ${desired.generation}, lower than ${appliedGeneration}, which this device has applied`,
+    });
+  }
+  if (!contentHash(desired).equals(desired.contentHash)) {
+    found.push({ field: 'content_hash', description: 'does not fit the content' });
+  }
+  if (desired.directive) found.push(...validateDirective(desired.directive));
+  if (desired.manualSettings) found.push(...validateSettings(desired.manualSettings, 'manual_settings'));
+  else found.push({ field: 'manual_settings', description: 'is required' });
+  if (desired.automaticSettings) found.push(...validateSettings(desired.automaticSettings, 'automatic_settings'));
+  return found.slice(0, MOST_VIOLATIONS);
+}
+
+function validateDirective(directive: IsolationDirective): Violation[] {
+  const found: Violation[] = [];
+  if (!isId(directive.id)) found.push({ field: 'directive.id', description: 'must be a UUID in lower case' });
+  const { action, reason } = directive;
+  if (action !== IsolationAction.ISOLATION_ACTION_ISOLATE && action !== IsolationAction.ISOLATION_ACTION_RELEASE) {
+    found.push({ field: 'directive.action', description: 'is not an action that this version knows' });
+  }
+  if (reason.length < 1 || reason.length > 1000) {
+    found.push({ field: 'directive.reason', description: 'must have 1 to 1000 characters' });
+  }
+  return [...found, ...validateDelay(directive.releaseDelay, 'directive.release_delay')];
+}
+
+function validateSettings(settings: IsolationSettings, path: string): Violation[] {
+  const found = validateExclusions(settings.exclusions, `${path}.exclusions`);
+  found.push(...validateDelay(settings.releaseDelay, `${path}.release_delay`));
+  if (settings.notificationText.length > 2000) {
+    found.push({ field: `${path}.notification_text`, description: 'must have at most 2000 characters' });
+  }
+  if (!(settings.onServerLoss in ServerLossAction) || settings.onServerLoss < 0) {
+    found.push({ field: `${path}.on_server_loss`, description: 'is not an action that this version knows' });
+  }
+  if (!(settings.onUnconfirmed in UnconfirmedAction) || settings.onUnconfirmed < 0) {
+    found.push({ field: `${path}.on_unconfirmed`, description: 'is not an action that this version knows' });
+  }
+  if (settings.onServerLoss === ServerLossAction.SERVER_LOSS_ACTION_RELEASE) {
+    const after = settings.serverLossReleaseAfter && fromDuration(settings.serverLossReleaseAfter);
+    if (!after || !isReleaseDelay(after)) {
+      found.push({
+        field: `${path}.server_loss_release_after`,
+        description: 'must be 1 minute to 9999 hours when on_server_loss is release',
+      });
+    }
+  }
+  return found;
+}
+
+function validateDelay(delay: Duration | undefined, field: string): Violation[] {
+  if (delay === undefined || isReleaseDelay(fromDuration(delay))) return [];
+  return [{ field, description: DELAY_RULE }];
+}

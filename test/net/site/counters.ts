@@ -1,0 +1,48 @@
+import type { Host } from './host.js';
+
+/** Counts packets at a host, before any rule of its own, by the kernel and not by a program. */
+export interface PacketCounters {
+  /** Packets so far, by the name of each counter. */
+  read(): Promise<ReadonlyMap<string, number>>;
+  remove(): Promise<void>;
+}
+
+const TABLE = 'inet site_counters';
+
+/**
+ * @param received what to count among the packets that arrive: names (`[a-z0-9_]+`) with nft conditions, for example
+ *   `{ tcp4: 'ip saddr 192.0.2.11 tcp dport 5001' }`
+ */
+export async function countPackets(
+  host: Host,
+  received: Readonly<Record<string, string>>,
+): Promise<PacketCounters> {
+  const entries = Object.entries(received);
+  const text = [
+    `table ${TABLE}`,
+    `delete table ${TABLE}`,
+    `table ${TABLE} {`,
+    ...entries.map(([name]) => `  counter ${name} { }`),
+    '  chain arriving { type filter hook prerouting priority raw; policy accept;',
+    ...entries.map(([name, conditions]) => `    ${conditions} counter name ${name}`),
+    '  }',
+    '}',
+  ].join('\n');
+  await succeed(host, ['-f', '-'], text);
+  return {
+    read: async () => {
+      const listing = await succeed(host, ['list', 'counters', 'table', ...TABLE.split(' ')]);
+      const found = listing.matchAll(/counter (\w+) \{\s*packets (\d+)/g);
+      return new Map([...found].map(([, name = '', packets]) => [name, Number(packets)]));
+    },
+    remove: async () => {
+      await succeed(host, ['delete', 'table', ...TABLE.split(' ')]);
+    },
+  };
+}
+
+async function succeed(host: Host, args: readonly string[], input = ''): Promise<string> {
+  const { code, stdout, stderr } = await host.exec('nft', args, { input });
+  if (code !== 0) throw new Error(`nft on ${host.name}: ${stderr.trim()}`);
+  return stdout;
+}

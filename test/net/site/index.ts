@@ -1,0 +1,7 @@
+/** A site of network namespaces for packet tests and the demo. */
+export { countPackets, type PacketCounters } from './counters.js';
+export { Host } from './host.js';
+export { requireNetAdmin } from './privilege.js';
+export type { ConnectionEnd, Outcome, Target } from './protocol.js';
+export { createSite, type Site, type SiteOptions } from './site.js';
+export type { Toolbox } from './toolbox.js';
