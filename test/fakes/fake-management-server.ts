@@ -1,9 +1,10 @@
 import { Server, ServerCredentials, status, type Metadata, type handleUnaryCall } from '@grpc/grpc-js';
 import { CordonError, toStatus } from '../../shared/errors.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
+import type {
+  WatchDevicesResponse} from '../../shared/gen/cordon/v1/device_service.js';
 import {
   DeviceServiceService,
-  WatchDevicesResponse,
   type DeviceServiceServer,
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
@@ -133,9 +134,9 @@ export class FakeManagementServer {
         orders: this.order(request, IsolationAction.ISOLATION_ACTION_RELEASE),
       })),
     };
-    this.server.addService(OperatorServiceService, operators as OperatorServiceServer);
-    this.server.addService(DeviceServiceService, devices as DeviceServiceServer);
-    this.server.addService(IsolationServiceService, isolation as IsolationServiceServer);
+    this.server.addService(OperatorServiceService, operators);
+    this.server.addService(DeviceServiceService, devices);
+    this.server.addService(IsolationServiceService, isolation);
   }
 
   /** Answers with what `handle` returns, to those who have the token. */
