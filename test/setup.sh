@@ -2,7 +2,7 @@
 # Installs what the tests and the demo need from the system, where that can be done; says what is missing otherwise.
 # On Debian and Ubuntu as root it uses apt; elsewhere it names the packages.
 set -euo pipefail
-declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [tcpdump]=tcpdump [conntrack]=conntrack)
+declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [tcpdump]=tcpdump [conntrack]=conntrack [ping]=iputils-ping)
 missing=()
 for tool in "${!package_of[@]}"; do
   PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")

@@ -140,8 +140,9 @@ function tcpOut(): string[] {
     `${NOT_SYN_ONLY} jump opened_there_out`,
     // Resets for closed ports, of the rule above and of `ss -K`: the other end has to learn of it.
     'tcp flags & (fin | syn | rst) == rst accept',
-    // An error at once instead of a time-out.
-    'reject with icmpx type admin-prohibited',
+    // An error at once instead of a time-out. A reset, because an ICMPv6 error that arrives while the program is still
+    // inside connect() is lost, and the program would wait for the next attempt.
+    'meta l4proto tcp reject with tcp reset',
   ];
 }
 
