@@ -1,4 +1,3 @@
-import ipaddr from 'ipaddr.js';
 import type { AddressRange, Family } from '../../../shared/exclusions/address.js';
 import type { Ports } from '../plan.js';
 
@@ -91,12 +90,15 @@ export function addressText({ first, last }: Interval, family: Family): string {
   return first === last ? text : `${text}-${toAddress(last, family)}`;
 }
 
-/** IPv4 without the library: a plan can hold 10,000 exclusions with 256 addresses each. */
+/** Reads canonical text only, as `AddressRange` has it: a plan can hold 10,000 exclusions with 256 addresses each. */
 function toNumber(address: string): bigint {
   if (!address.includes(':')) {
     return BigInt(address.split('.').reduce((number, part) => number * 256 + Number(part), 0));
   }
-  return BigInt(`0x${Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex')}`);
+  const [head, tail] = address.split('::').map((half) => (half === '' ? [] : half.split(':')));
+  const known = [...(head ?? []), ...(tail ?? [])];
+  const groups = [...(head ?? []), ...Array<string>(8 - known.length).fill('0'), ...(tail ?? [])];
+  return BigInt(`0x${groups.map((group) => group.padStart(4, '0')).join('')}`);
 }
 
 function toAddress(number: bigint, family: Family): string {

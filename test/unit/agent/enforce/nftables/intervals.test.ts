@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
+  addressIntervals,
   addressText,
   disjoint,
   union,
   type Interval,
   type Rectangle,
 } from '../../../../../agent/enforce/nftables/intervals.js';
+import { parseAddressRange } from '../../../../../shared/exclusions/address.js';
 
 const interval = (max: number): fc.Arbitrary<Interval> =>
   fc
@@ -52,6 +54,22 @@ describe('intervals', () => {
     }));
     const total = disjoint(nested).flat().length;
     expect(total).to.be.at.most(nested.length * 8);
+  });
+
+  it('reads every form of an IPv6 address that a plan can hold', () => {
+    for (const text of [
+      '::',
+      '::1',
+      '2001:db8::',
+      '2001:db8::a:1',
+      '1:2:3:4:5:6:7:8',
+      'ffff::ffff:1:0:0:1',
+    ]) {
+      const range = parseAddressRange(text);
+      const [interval] = addressIntervals([range], 6);
+      if (!interval) throw new Error(`${text} was lost`);
+      expect(parseAddressRange(addressText(interval, 6)).first, text).to.equal(range.first);
+    }
   });
 
   it('writes addresses of both versions', () => {
