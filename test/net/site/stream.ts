@@ -6,7 +6,7 @@ type StreamReport = ToolAnswers['stopStream'];
 
 /** Numbered packets, one each interval, until stopped. */
 export interface Stream {
-  /** Waits up to 300 ms for echoes that are still on their way. */
+  /** Waits up to 600 ms for echoes that are still on their way. */
   stop(): Promise<StreamReport>;
 }
 
@@ -33,7 +33,7 @@ class Score {
   }
 
   async settle(): Promise<void> {
-    for (let waited = 0; waited < 300 && this.answered < this.sent; waited += 10) {
+    for (let waited = 0; waited < 600 && this.answered < this.sent; waited += 10) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
