@@ -26,6 +26,12 @@ export interface Query<Request, Response> {
 export interface Mutation<Request, Response> {
   readonly kind: 'mutation';
   readonly role: Role;
+  /**
+   * The answer holds a secret that is shown once: it is not stored, and a repeat of the request_id is refused. Absent: the
+   * answer is stored.
+   */
+  readonly answersSecret?: true;
+  /** A request with `validate_only` is rolled back after this and leaves nothing. */
   run(tx: Tx, caller: Caller, request: Request): Promise<Response>;
   /** After the commit: poke streams and feeds. Losing it costs time, never truth. */
   committed?(request: Request, response: Response): void;

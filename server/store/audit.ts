@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Selectable } from 'kysely';
+import { inChunks } from './chunks.js';
 import type { Reader, Tx } from './group-commit.js';
 import type { AuditTable } from './schema.js';
 
@@ -22,28 +23,40 @@ export type AuditRow = Selectable<AuditTable>;
 const NO_HASH = Buffer.alloc(32);
 
 /** Adds one record to the chain, in the transaction of the change that it is about. */
-export async function appendAudit(tx: Tx, entry: AuditEntry): Promise<void> {
+export function appendAudit(tx: Tx, entry: AuditEntry): Promise<void> {
+  return appendAudits(tx, [entry]);
+}
+
+/** Adds records to the chain, in the transaction of the change that they are about. */
+export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Promise<void> {
   const last = await tx
     .selectFrom('audit')
     .select(['sequence', 'hash'])
     .orderBy('sequence', 'desc')
     .limit(1)
     .executeTakeFirst();
-  const row = {
-    sequence: Number(last?.sequence ?? 0) + 1,
-    occurred_at: entry.occurredAt,
-    actor: entry.actor,
-    action: entry.action,
-    device_id: entry.deviceId ?? '',
-    reason: entry.reason ?? '',
-    details_json: JSON.stringify(entry.details ?? {}),
-    request_id: entry.requestId ?? '',
-    previous_hash: last ? Buffer.from(last.hash) : NO_HASH,
-  };
-  await tx
-    .insertInto('audit')
-    .values({ ...row, hash: auditHash(row) })
-    .execute();
+  let sequence = Number(last?.sequence ?? 0);
+  let previous: Buffer = last ? Buffer.from(last.hash) : NO_HASH;
+  const rows = entries.map((entry): AuditRow => {
+    const row = {
+      sequence: ++sequence,
+      occurred_at: entry.occurredAt,
+      actor: entry.actor,
+      action: entry.action,
+      device_id: entry.deviceId ?? '',
+      reason: entry.reason ?? '',
+      details_json: JSON.stringify(entry.details ?? {}),
+      request_id: entry.requestId ?? '',
+      previous_hash: previous,
+    };
+    previous = auditHash(row);
+    return { ...row, hash: previous };
+  });
+  for (const chunk of inChunks(rows))
+    await tx
+      .insertInto('audit')
+      .values([...chunk])
+      .execute();
 }
 
 /** SHA-256 over the JSON array of the record's fields in the order below, previous hash in hex (docs/protocol.md). */

@@ -53,6 +53,8 @@ export enum ErrorReason {
   ERROR_REASON_ETAG_MISMATCH = 19,
   /** ERROR_REASON_INTERNAL - Something went wrong inside the server; the log has the details under the same request. INTERNAL. */
   ERROR_REASON_INTERNAL = 20,
+  /** ERROR_REASON_TOO_MANY_ATTEMPTS - Too many refused attempts from this address; RetryInfo says when to try again. RESOURCE_EXHAUSTED. */
+  ERROR_REASON_TOO_MANY_ATTEMPTS = 21,
   UNRECOGNIZED = -1,
 }
 
@@ -121,6 +123,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 20:
     case "ERROR_REASON_INTERNAL":
       return ErrorReason.ERROR_REASON_INTERNAL;
+    case 21:
+    case "ERROR_REASON_TOO_MANY_ATTEMPTS":
+      return ErrorReason.ERROR_REASON_TOO_MANY_ATTEMPTS;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -172,6 +177,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_ETAG_MISMATCH";
     case ErrorReason.ERROR_REASON_INTERNAL:
       return "ERROR_REASON_INTERNAL";
+    case ErrorReason.ERROR_REASON_TOO_MANY_ATTEMPTS:
+      return "ERROR_REASON_TOO_MANY_ATTEMPTS";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -1,0 +1,87 @@
+import { status } from '@grpc/grpc-js';
+import type { CancelTimer } from '../shared/clock.js';
+import { CordonError, reasonName } from '../shared/errors.js';
+import { commandService } from './api/command-service.js';
+import { isolationService } from './api/isolation-service.js';
+import { watchDevices } from './api/watch-devices.js';
+import { expireOverdue, forgetOld } from './commands/queue.js';
+import { defaultManualSettings } from './desired/settings.js';
+import { agentService } from './link/agent-service.js';
+import { DeviceChanges } from './link/device-changes.js';
+import { Registry } from './link/registry.js';
+import type { AgentPlane, PlaneDeps } from './plane.js';
+
+/** Commands that nobody accepted in time are ended this often, milliseconds. */
+const EXPIRE_EVERY_MS = 30_000;
+
+/** Puts together what serves the agents: streams, their registry, and the services that steer them. */
+export function createAgentPlane({ store, clock, log, identity, config }: PlaneDeps): AgentPlane {
+  const manualSettings = defaultManualSettings();
+  const settings = (): typeof manualSettings => manualSettings;
+  const changes = new DeviceChanges();
+  const registry = new Registry(store, clock, changes, log);
+  const isOnline = (deviceId: string): boolean => registry.get(deviceId) !== undefined;
+  const agents = agentService({
+    store,
+    clock,
+    log,
+    identity,
+    registry,
+    changes,
+    settings,
+    heartbeatMs: config.heartbeat_seconds * 1000,
+    reconnectSpreadMs: config.reconnect_spread_seconds * 1000,
+  });
+
+  let expiry: CancelTimer;
+  const expire = (): void => {
+    expiry = clock.after(EXPIRE_EVERY_MS, () => {
+      store
+        .write(async (tx) => {
+          await expireOverdue(tx, clock.wall());
+          await forgetOld(tx, clock.wall());
+        })
+        .catch((error: unknown) => log.error({ err: error }, 'old commands could not be ended; tried again'))
+        .finally(() => {
+          if (open) expire();
+        });
+    });
+  };
+  let open = true;
+  expire();
+
+  return {
+    agentService: agents,
+    isolation: isolationService({
+      db: store.read,
+      clock,
+      settings,
+      changed: (deviceIds) => {
+        registry.pokeDesired(deviceIds);
+        for (const id of deviceIds) changes.emit(id);
+      },
+    }),
+    commands: commandService({
+      db: store.read,
+      clock,
+      changed: (deviceId) => registry.pokeCommands(deviceId),
+    }),
+    watchDevices: watchDevices({ db: store.read, changes, isOnline }),
+    isOnline,
+    refuse: (deviceId, reason) => {
+      const message = `the server refuses this device: ${reasonName(reason)}`;
+      registry.refuse(deviceId, new CordonError(status.PERMISSION_DENIED, reason, message));
+    },
+    deviceChanged: (deviceId) => changes.emit(deviceId),
+    drain: async () => {
+      agents.refuseNew();
+      await registry.drain(config.reconnect_spread_seconds * 500, 'planned stop');
+    },
+    close: async () => {
+      open = false;
+      expiry();
+      await registry.close();
+      changes.close();
+    },
+  };
+}

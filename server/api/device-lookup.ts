@@ -1,0 +1,92 @@
+import { status } from '@grpc/grpc-js';
+import type { Selectable } from 'kysely';
+import { CordonError, invalid, type Violation } from '../../shared/errors.js';
+import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
+import type { DevicesTable } from '../store/schema.js';
+import type { Reader } from '../store/store.js';
+
+export type DeviceRow = Selectable<DevicesTable>;
+
+/** Most devices that one request may name: IsolateDevices; also what fits into one query of either database. */
+const MOST_DEVICES = 10_000;
+/** How many unknown names an error shows. */
+const SHOWN = 5;
+
+/**
+ * One device by id or name.
+ * @throws CordonError INVALID_FIELD if `ref` is empty, DEVICE_NOT_FOUND
+ */
+export async function findDevice(db: Reader, ref: string): Promise<DeviceRow> {
+  if (ref === '') throw invalid([{ field: 'device', description: 'must be the id or the name of a device' }]);
+  const rows = await db
+    .selectFrom('devices')
+    .selectAll()
+    .where((match) => match.or([match('id', '=', ref), match('name', '=', ref)]))
+    .execute();
+  // An id goes before a name: a name never hides another device.
+  const device = rows.find((row) => row.id === ref) ?? rows[0];
+  if (!device) throw notFound([{ field: 'device', ref }]);
+  return device;
+}
+
+/**
+ * Devices by id or name, with one query, in the order of `refs`.
+ * @throws CordonError INVALID_FIELD for an empty or repeated device, DEVICE_NOT_FOUND with every unknown one
+ */
+export async function findDevices(db: Reader, refs: readonly string[]): Promise<DeviceRow[]> {
+  if (refs.length > MOST_DEVICES) {
+    throw invalid([{ field: 'devices', description: `must name at most ${MOST_DEVICES} devices` }]);
+  }
+  const empty = refs.flatMap((ref, index) => (ref === '' ? [index] : []));
+  if (empty.length > 0) {
+    throw invalid(
+      empty.map((index) => ({
+        field: `devices[${index}]`,
+        description: 'must be the id or the name of a device',
+      })),
+    );
+  }
+  if (refs.length === 0) return [];
+
+  const rows = await db
+    .selectFrom('devices')
+    .selectAll()
+    .where((match) => match.or([match('id', 'in', refs), match('name', 'in', refs)]))
+    .execute();
+  const byName = new Map(rows.map((row) => [row.name, row]));
+  const byId = new Map(rows.map((row) => [row.id, row]));
+
+  const found: DeviceRow[] = [];
+  const unknown: { field: string; ref: string }[] = [];
+  const repeated: Violation[] = [];
+  const firstPlace = new Map<string, number>();
+  for (const [index, ref] of refs.entries()) {
+    const device = byId.get(ref) ?? byName.get(ref);
+    const field = `devices[${index}]`;
+    if (!device) {
+      unknown.push({ field, ref });
+      continue;
+    }
+    const earlier = firstPlace.get(device.id);
+    if (earlier !== undefined) {
+      repeated.push({ field, description: `${ref} is the same device as devices[${earlier}]` });
+    }
+    firstPlace.set(device.id, earlier ?? index);
+    found.push(device);
+  }
+  if (unknown.length > 0) throw notFound(unknown);
+  if (repeated.length > 0) throw invalid(repeated);
+  return found;
+}
+
+function notFound(unknown: readonly { field: string; ref: string }[]): CordonError {
+  const names = unknown.slice(0, SHOWN).map(({ ref }) => ref);
+  const more = unknown.length > SHOWN ? ` and ${unknown.length - SHOWN} more` : '';
+  const what = unknown.length === 1 ? 'no device' : 'no devices';
+  return new CordonError(
+    status.NOT_FOUND,
+    ErrorReason.ERROR_REASON_DEVICE_NOT_FOUND,
+    `${what} with the id or name ${names.join(', ')}${more}`,
+    { violations: unknown.map(({ field, ref }) => ({ field, description: `no device ${ref}` })) },
+  );
+}

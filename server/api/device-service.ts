@@ -1,0 +1,183 @@
+import type { Clock } from '../../shared/clock.js';
+import type { Device } from '../../shared/gen/cordon/v1/device.js';
+import type {
+  BanDeviceRequest,
+  BanDeviceResponse,
+  GetDeviceRequest,
+  GetDeviceResponse,
+  ListDevicesRequest,
+  ListDevicesResponse,
+  RemoveDeviceRequest,
+  RemoveDeviceResponse,
+  UnbanDeviceRequest,
+  UnbanDeviceResponse,
+  WatchDevicesRequest,
+  WatchDevicesResponse,
+} from '../../shared/gen/cordon/v1/device_service.js';
+import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
+import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
+import { certificateExpiries } from '../identity/device-identity.js';
+import { removeDevice, setBanned } from '../identity/device-standing.js';
+import { appendAudit } from '../store/audit.js';
+import type { Reader, Store, Tx } from '../store/store.js';
+import { findDevice, type DeviceRow } from './device-lookup.js';
+import { enrollmentTokenHandlers } from './enrollment-token-handlers.js';
+import type { Handlers } from './handlers.js';
+import { deviceMessage } from './messages.js';
+import { page, pageSize, pageStart } from './page.js';
+import type { Caller, Mutation, Query, Watch } from './rpc.js';
+import { requireReason } from './validate.js';
+
+export interface DeviceServiceDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** SHA-256 of the CA certificate, hex. */
+  readonly caFingerprint: string;
+  readonly isOnline: (deviceId: string) => boolean;
+  /** Ends the stream of a device that is not welcome any more. */
+  readonly refuse: (deviceId: string, reason: ErrorReason) => void;
+  /** Lets the feeds show a record that changed. */
+  readonly deviceChanged: (deviceId: string) => void;
+  readonly watchDevices: Watch<WatchDevicesRequest, WatchDevicesResponse>;
+}
+
+export function deviceService(deps: DeviceServiceDeps): Handlers {
+  return {
+    getDevice: getDevice(deps),
+    listDevices: listDevices(deps),
+    watchDevices: deps.watchDevices,
+    banDevice: banDevice(deps),
+    unbanDevice: unbanDevice(deps),
+    removeDevice: removal(deps),
+    ...enrollmentTokenHandlers(deps),
+  };
+}
+
+async function messages(deps: DeviceServiceDeps, db: Reader, rows: readonly DeviceRow[]): Promise<Device[]> {
+  const expiries = await certificateExpiries(
+    db,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) =>
+    deviceMessage(row, { online: deps.isOnline(row.id), certificateExpiresAt: expiries.get(row.id) }),
+  );
+}
+
+async function message(deps: DeviceServiceDeps, db: Reader, row: DeviceRow): Promise<Device | undefined> {
+  const [device] = await messages(deps, db, [row]);
+  return device;
+}
+
+function getDevice(deps: DeviceServiceDeps): Query<GetDeviceRequest, GetDeviceResponse> {
+  return {
+    kind: 'query',
+    role: Role.ROLE_VIEWER,
+    run: async (_caller, request) => {
+      const row = await findDevice(deps.store.read, request.device);
+      return { device: await message(deps, deps.store.read, row) };
+    },
+  };
+}
+
+function listDevices(deps: DeviceServiceDeps): Query<ListDevicesRequest, ListDevicesResponse> {
+  return {
+    kind: 'query',
+    role: Role.ROLE_VIEWER,
+    run: async (_caller, request) => {
+      const size = pageSize(request);
+      const after = pageStart('devices', request);
+      let query = deps.store.read.selectFrom('devices').selectAll();
+      if (after !== undefined) query = query.where('name', '>', after);
+      const read = await query
+        .orderBy('name')
+        .limit(size + 1)
+        .execute();
+      const { rows, nextPageToken } = page('devices', read, size, ({ name }) => name);
+      return { devices: await messages(deps, deps.store.read, rows), nextPageToken };
+    },
+  };
+}
+
+function banDevice(deps: DeviceServiceDeps): Mutation<BanDeviceRequest, BanDeviceResponse> {
+  return {
+    kind: 'mutation',
+    role: Role.ROLE_ADMINISTRATOR,
+    run: async (tx, caller, request) => ({
+      device: await standing(deps, { tx, caller, request, banned: true }),
+    }),
+    committed: (_request, { device }) => {
+      if (!device) return;
+      deps.refuse(device.id, ErrorReason.ERROR_REASON_DEVICE_BANNED);
+      deps.deviceChanged(device.id);
+    },
+  };
+}
+
+function unbanDevice(deps: DeviceServiceDeps): Mutation<UnbanDeviceRequest, UnbanDeviceResponse> {
+  return {
+    kind: 'mutation',
+    role: Role.ROLE_ADMINISTRATOR,
+    run: async (tx, caller, request) => ({
+      device: await standing(deps, { tx, caller, request, banned: false }),
+    }),
+    committed: (_request, { device }) => device && deps.deviceChanged(device.id),
+  };
+}
+
+interface Standing {
+  readonly tx: Tx;
+  readonly caller: Caller;
+  readonly request: BanDeviceRequest | UnbanDeviceRequest;
+  readonly banned: boolean;
+}
+
+async function standing(
+  deps: DeviceServiceDeps,
+  { tx, caller, request, banned }: Standing,
+): Promise<Device | undefined> {
+  requireReason(request.reason);
+  const device = await findDevice(tx, request.device);
+  const row = await setBanned(tx, device.id, banned);
+  await appendAudit(tx, {
+    occurredAt: deps.clock.wall(),
+    actor: caller.operatorName,
+    action: banned ? 'device.ban' : 'device.unban',
+    deviceId: device.id,
+    reason: request.reason,
+    details: { name: device.name },
+    requestId: request.requestId,
+  });
+  return message(deps, tx, row);
+}
+
+/** The answer of RemoveDevice is empty, so the id for the registry is kept until the commit. */
+function removal(deps: DeviceServiceDeps): Mutation<RemoveDeviceRequest, RemoveDeviceResponse> {
+  const removed = new WeakMap<RemoveDeviceRequest, string>();
+  return {
+    kind: 'mutation',
+    role: Role.ROLE_ADMINISTRATOR,
+    run: async (tx, caller, request) => {
+      requireReason(request.reason);
+      const device = await findDevice(tx, request.device);
+      const now = deps.clock.wall();
+      await removeDevice(tx, device, request.force, now);
+      await appendAudit(tx, {
+        occurredAt: now,
+        actor: caller.operatorName,
+        action: 'device.remove',
+        deviceId: device.id,
+        reason: request.reason,
+        details: { name: device.name, force: request.force },
+        requestId: request.requestId,
+      });
+      removed.set(request, device.id);
+      return {};
+    },
+    committed: (request) => {
+      const id = removed.get(request);
+      if (id === undefined) return;
+      deps.refuse(id, ErrorReason.ERROR_REASON_CERTIFICATE_UNKNOWN);
+      deps.deviceChanged(id);
+    },
+  };
+}

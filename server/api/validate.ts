@@ -1,0 +1,68 @@
+import { status } from '@grpc/grpc-js';
+import { CordonError, invalid } from '../../shared/errors.js';
+import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
+import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
+import { isId } from '../../shared/ids.js';
+import { formatDuration, fromDuration } from '../../shared/time.js';
+
+const REASON_LIMIT = 1000;
+
+/** Characters as people count them: an emoji is one. */
+const length = (text: string): number => [...text].length;
+
+/** @throws CordonError INVALID_FIELD unless `reason` has 1 to 1000 characters beside white space */
+export function requireReason(reason: string): void {
+  if (reason.trim() === '') {
+    throw invalid([{ field: 'reason', description: 'must say why, in 1 to 1000 characters' }]);
+  }
+  requireText('reason', reason, 1, REASON_LIMIT);
+}
+
+/** @throws CordonError INVALID_FIELD unless `text` has `least` to `most` characters */
+export function requireText(field: string, text: string, least: number, most: number): void {
+  const count = length(text);
+  if (count < least || count > most) {
+    throw invalid([{ field, description: `must have ${least} to ${most} characters; it has ${count}` }]);
+  }
+}
+
+/** @throws CordonError INVALID_FIELD unless `requestId` is empty or a UUID */
+export function requireRequestId(requestId: string): void {
+  if (requestId !== '' && !isId(requestId.toLowerCase())) {
+    throw invalid([{ field: 'request_id', description: 'must be a UUID made by the client, or empty' }]);
+  }
+}
+
+/** @throws CordonError INVALID_FIELD unless `id` is a UUID */
+export function requireId(field: string, id: string): void {
+  if (!isId(id)) throw invalid([{ field, description: 'must be an id (a UUID in lower case)' }]);
+}
+
+/**
+ * A duration between two limits, in milliseconds.
+ * @returns milliseconds, or undefined when the field is absent
+ * @throws CordonError INVALID_FIELD
+ */
+export function durationWithin(
+  field: string,
+  duration: Duration | undefined,
+  leastMs: number,
+  mostMs: number,
+): number | undefined {
+  if (!duration) return undefined;
+  const ms = fromDuration(duration);
+  if (ms < leastMs || ms > mostMs) {
+    const range = `${formatDuration(leastMs)} to ${formatDuration(mostMs)}`;
+    throw invalid([{ field, description: `must be ${range}` }]);
+  }
+  return ms;
+}
+
+/** An object other than a device that a request names and that is not there. */
+export function notFound(what: string, id: string): CordonError {
+  return new CordonError(
+    status.NOT_FOUND,
+    ErrorReason.ERROR_REASON_NOT_FOUND,
+    `no ${what} with the id ${id}`,
+  );
+}

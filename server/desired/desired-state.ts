@@ -1,0 +1,27 @@
+import { contentHash } from '../../shared/desired-state.js';
+import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
+import { IsolationDirective, type IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
+
+/** What of a device's row goes into its desired state. */
+export interface DesiredRow {
+  readonly generation: number;
+  readonly directive_proto: Uint8Array | null;
+}
+
+/** Everything that one device must enforce, with its hash and without a nonce: that belongs to the stream. */
+export function buildDesiredState(row: DesiredRow, manualSettings: IsolationSettings): DesiredState {
+  const state: DesiredState = {
+    generation: BigInt(row.generation),
+    nonce: 0n,
+    contentHash: Buffer.alloc(0),
+    directive: row.directive_proto ? IsolationDirective.decode(row.directive_proto) : undefined,
+    manualSettings,
+    automaticSettings: undefined,
+  };
+  return { ...state, contentHash: contentHash(state) };
+}
+
+/** Tells whether an agent that knows `generation` and `hash` has nothing to be sent. */
+export function alreadyKnown(state: DesiredState, generation: bigint, hash: Uint8Array): boolean {
+  return state.generation === generation && state.contentHash.equals(hash);
+}

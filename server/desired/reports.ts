@@ -1,0 +1,217 @@
+import { ApplyStatus, type StateReport } from '../../shared/gen/cordon/v1/agent_service.js';
+import {
+  IsolationAction,
+  IsolationDirective,
+  IsolationEndCause,
+  IsolationEvidence,
+  IsolationMode,
+  IsolationSettings,
+  IsolationState,
+  ObservedIsolation,
+  Verification,
+  isolationEndCauseToJSON,
+} from '../../shared/gen/cordon/v1/isolation.js';
+import { newId } from '../../shared/ids.js';
+import { fromTimestamp, toTimestamp } from '../../shared/time.js';
+import { appendAudit } from '../store/audit.js';
+import type { Tx } from '../store/store.js';
+import { setDirective } from './orders.js';
+
+/** Columns that a report is weighed against. */
+export interface ReportedDevice {
+  readonly id: string;
+  readonly generation: number;
+  readonly observed_generation: number;
+  readonly directive_proto: Uint8Array | null;
+}
+
+/** Longest text of a refusal that is kept. */
+const LONGEST_REJECTION = 2000;
+
+/**
+ * Stores what a device says it enforces. Returns true if the desired state had to follow: the device ended by itself
+ * what the operator had asked for.
+ * @param answersNewest the report carries the nonce that is outstanding on this stream
+ */
+export async function storeReport(
+  tx: Tx,
+  device: ReportedDevice,
+  report: StateReport,
+  answersNewest: boolean,
+  now: number,
+): Promise<boolean> {
+  const { observed } = report;
+  if (!observed) return false;
+  const refused = report.status === ApplyStatus.APPLY_STATUS_REJECTED;
+  // A device never reports more than it was sent; a larger number must not turn "pending" into "done".
+  const reported = Math.min(Number(report.observedGeneration), Number(device.generation));
+  const counts = answersNewest && !refused;
+  const rejection = report.violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
+  await tx
+    .updateTable('devices')
+    .set((row) => ({
+      observed_proto: ObservedIsolation.encode(observed).finish(),
+      observed_generation: counts
+        ? Math.max(reported, Number(device.observed_generation))
+        : Number(device.observed_generation),
+      last_seen_at: now,
+      version: row('version', '+', 1),
+      ...(answersNewest
+        ? { rejection: refused ? (rejection || 'refused').slice(0, LONGEST_REJECTION) : '' }
+        : {}),
+    }))
+    .where('id', '=', device.id)
+    .execute();
+  await updateHistory(tx, device.id, observed, now);
+  return followLocalEnd(tx, device, observed, now);
+}
+
+/** Stores what a device says in Hello: the same facts, without an answer to anything. */
+export function storeObserved(
+  tx: Tx,
+  device: ReportedDevice,
+  observed: ObservedIsolation,
+  now: number,
+): Promise<boolean> {
+  return storeReport(
+    tx,
+    device,
+    {
+      nonce: 0n,
+      observedGeneration: 0n,
+      appliedHash: Buffer.alloc(0),
+      status: ApplyStatus.APPLY_STATUS_UNSPECIFIED,
+      observed,
+      violations: [],
+    },
+    false,
+    now,
+  );
+}
+
+function isEnforced(observed: ObservedIsolation): boolean {
+  return (
+    observed.state === IsolationState.ISOLATION_STATE_ISOLATED ||
+    observed.state === IsolationState.ISOLATION_STATE_DEGRADED
+  );
+}
+
+/** Keeps the record of isolations in step with what a device says. */
+export async function updateHistory(
+  tx: Tx,
+  deviceId: string,
+  observed: ObservedIsolation,
+  now: number,
+): Promise<void> {
+  if (observed.isolationId === '') return;
+  if (isEnforced(observed)) {
+    if (observed.mode === IsolationMode.ISOLATION_MODE_AUTOMATIC)
+      await openAutomatic(tx, deviceId, observed, now);
+    const { evidence } = observed;
+    await tx
+      .updateTable('isolations')
+      .set((row) => ({
+        delivered_at: row.fn.coalesce('delivered_at', row.val(now)),
+        // Enforced means all of it: a degraded device has not earned the timestamp.
+        ...(observed.state === IsolationState.ISOLATION_STATE_ISOLATED
+          ? { enforced_at: row.fn.coalesce('enforced_at', row.val(now)) }
+          : {}),
+        ...(evidence?.verification === Verification.VERIFICATION_VERIFIED
+          ? { verified_at: row.fn.coalesce('verified_at', row.val(now)) }
+          : {}),
+        ...(evidence ? { evidence_proto: IsolationEvidence.encode(evidence).finish() } : {}),
+      }))
+      .where('id', '=', observed.isolationId)
+      .where('device_id', '=', deviceId)
+      .execute();
+    await tx
+      .updateTable('isolations')
+      .set({ ended_at: now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_REPLACED })
+      .where('device_id', '=', deviceId)
+      .where('id', '!=', observed.isolationId)
+      .where('enforced_at', 'is not', null)
+      .where('ended_at', 'is', null)
+      .execute();
+  } else if (observed.state === IsolationState.ISOLATION_STATE_RELEASED) {
+    await tx
+      .updateTable('isolations')
+      .set({
+        ended_at: observed.endedAt ? fromTimestamp(observed.endedAt) : now,
+        end_cause: observed.endCause || IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR,
+      })
+      .where('device_id', '=', deviceId)
+      .where('ended_at', 'is', null)
+      // Not an order that is still on its way: that one has neither been enforced nor taken back.
+      .where((row) =>
+        row.or([
+          row('id', '=', observed.isolationId),
+          row('enforced_at', 'is not', null),
+          row('released_by', '!=', ''),
+        ]),
+      )
+      .execute();
+  }
+}
+
+/** An isolation that the device started by itself: the server hears of it here for the first time. */
+async function openAutomatic(
+  tx: Tx,
+  deviceId: string,
+  observed: ObservedIsolation,
+  now: number,
+): Promise<void> {
+  await tx
+    .insertInto('isolations')
+    .values({
+      id: observed.isolationId,
+      device_id: deviceId,
+      mode: observed.mode,
+      requested_by: observed.requestedBy,
+      reason: observed.reason,
+      issued_at: observed.enforcedAt ? fromTimestamp(observed.enforcedAt) : now,
+      delivered_at: now,
+      end_cause: IsolationEndCause.ISOLATION_END_CAUSE_UNSPECIFIED,
+      released_by: '',
+      release_reason: '',
+      settings_proto: IsolationSettings.encode(IsolationSettings.fromPartial({})).finish(),
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}
+
+/**
+ * The device ended the isolation that the operator's directive still asks for (deadline, local command, ...). The
+ * directive follows, so that desired and observed state say the same and a re-installed agent does not isolate again.
+ */
+async function followLocalEnd(
+  tx: Tx,
+  device: ReportedDevice,
+  observed: ObservedIsolation,
+  now: number,
+): Promise<boolean> {
+  if (observed.state !== IsolationState.ISOLATION_STATE_RELEASED || !device.directive_proto) return false;
+  const directive = IsolationDirective.decode(device.directive_proto);
+  const ended =
+    directive.action === IsolationAction.ISOLATION_ACTION_ISOLATE && directive.id === observed.isolationId;
+  if (!ended) return false;
+  const cause = isolationEndCauseToJSON(observed.endCause).replace('ISOLATION_END_CAUSE_', '').toLowerCase();
+  const release: IsolationDirective = {
+    id: newId(),
+    action: IsolationAction.ISOLATION_ACTION_RELEASE,
+    reason: `ended on the device: ${cause}`,
+    requestedBy: `device:${device.id}`,
+    issuedAt: toTimestamp(now),
+    releaseDelay: undefined,
+  };
+  const generation = Number(device.generation) + 1;
+  await setDirective(tx, device.id, generation, release);
+  await appendAudit(tx, {
+    occurredAt: now,
+    actor: release.requestedBy,
+    action: 'isolation.ended',
+    deviceId: device.id,
+    reason: release.reason,
+    details: { isolation_id: observed.isolationId, cause, generation },
+  });
+  return true;
+}

@@ -1,0 +1,52 @@
+import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
+import { isId } from '../../shared/ids.js';
+import { fromTimestamp } from '../../shared/time.js';
+import { updateHistory } from '../desired/reports.js';
+import { appendAudit } from '../store/audit.js';
+import type { Tx } from '../store/store.js';
+import { violation } from './refusals.js';
+
+/** Stores an event once, however often it is sent. @throws CordonError when it has no usable id */
+export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, now: number): Promise<void> {
+  if (!isId(event.id)) {
+    throw violation(`event.id "${event.id}" is not a UUID`);
+  }
+  const inserted = await tx
+    .insertInto('events')
+    .values({
+      id: event.id,
+      device_id: deviceId,
+      occurred_at: event.occurredAt ? fromTimestamp(event.occurredAt) : now,
+      received_at: now,
+      event_proto: AgentEvent.encode(event).finish(),
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .executeTakeFirst();
+  if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) return;
+
+  const actor = `device:${deviceId}`;
+  switch (event.event?.$case) {
+    case 'isolationChanged':
+      if (event.event.value.observed) await updateHistory(tx, deviceId, event.event.value.observed, now);
+      return;
+    case 'tamperDetected':
+      return appendAudit(tx, {
+        occurredAt: now,
+        actor,
+        action: 'device.tamper',
+        deviceId,
+        details: { detail: event.event.value.detail, restored: event.event.value.restoredAt !== undefined },
+      });
+    case 'releaseRefused':
+      return appendAudit(tx, {
+        occurredAt: now,
+        actor,
+        action: 'device.release_refused',
+        deviceId,
+        details: { user: event.event.value.user, detail: event.event.value.detail },
+      });
+    case 'detectionFound':
+    case undefined:
+      return;
+  }
+}
