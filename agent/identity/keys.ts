@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import * as x509 from '../../shared/tls/x509.js';
 import { deviceUri } from '../../shared/ids.js';
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' } as const;

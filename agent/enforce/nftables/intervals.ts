@@ -1,4 +1,3 @@
-import ipaddr from 'ipaddr.js';
 import type { AddressRange, Family } from '../../../shared/exclusions/address.js';
 import type { Ports } from '../plan.js';
 
@@ -91,13 +90,26 @@ export function addressText({ first, last }: Interval, family: Family): string {
   return first === last ? text : `${text}-${toAddress(last, family)}`;
 }
 
+/** Reads canonical text only, as `AddressRange` has it: a plan can hold 10,000 exclusions with 256 addresses each. */
 function toNumber(address: string): bigint {
-  return BigInt(`0x${Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex')}`);
+  if (!address.includes(':')) {
+    return BigInt(address.split('.').reduce((number, part) => number * 256 + Number(part), 0));
+  }
+  const [head, tail] = address.split('::').map((half) => (half === '' ? [] : half.split(':')));
+  const known = [...(head ?? []), ...(tail ?? [])];
+  const groups = [...(head ?? []), ...Array<string>(8 - known.length).fill('0'), ...(tail ?? [])];
+  return BigInt(`0x${groups.map((group) => group.padStart(4, '0')).join('')}`);
 }
 
 function toAddress(number: bigint, family: Family): string {
-  const hex = number.toString(16).padStart(family === 4 ? 8 : 32, '0');
-  return ipaddr.fromByteArray([...Buffer.from(hex, 'hex')]).toString();
+  if (family === 4) {
+    const bits = Number(number);
+    return [bits >>> 24, (bits >>> 16) & 255, (bits >>> 8) & 255, bits & 255].join('.');
+  }
+  return number
+    .toString(16)
+    .padStart(32, '0')
+    .replace(/(.{4})(?=.)/g, '$1:');
 }
 
 function byFirst(a: Interval, b: Interval): number {

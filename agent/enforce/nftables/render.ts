@@ -34,6 +34,7 @@ export function renderRemoval(): string {
   return REMOVE;
 }
 
+const SYN_ONLY = 'tcp flags & (syn | ack) == syn';
 const NOT_SYN_ONLY = 'tcp flags & (syn | ack) != syn';
 
 interface Chain {
@@ -130,7 +131,10 @@ function tcpIn(): string[] {
     'jump opened_there_in',
     `${NOT_SYN_ONLY} jump opened_here_in`,
     // The answer that the operating system would give for a closed port.
-    'meta l4proto tcp reject with tcp reset',
+    `${SYN_ONLY} reject with tcp reset`,
+    // No reset for other packets: while a table is swapped the kernel can miss an element of a set, and a reset would end
+    // a connection that both plans allow. A packet that is dropped is sent again.
+    'drop',
   ];
 }
 
@@ -140,8 +144,10 @@ function tcpOut(): string[] {
     `${NOT_SYN_ONLY} jump opened_there_out`,
     // Resets for closed ports, of the rule above and of `ss -K`: the other end has to learn of it.
     'tcp flags & (fin | syn | rst) == rst accept',
-    // An error at once instead of a time-out.
-    'reject with icmpx type admin-prohibited',
+    // An error at once instead of a time-out. A reset, because an ICMPv6 error that arrives while the program is still
+    // inside connect() is lost, and the program would wait for the next attempt.
+    `${SYN_ONLY} reject with tcp reset`,
+    'drop',
   ];
 }
 

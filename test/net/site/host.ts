@@ -45,6 +45,14 @@ export class Host {
     return this.opened;
   }
 
+  /**
+   * The same from a process of its own in a control group.
+   * @param folder the group below the cgroup2 mount; its path must not need quoting in a shell
+   */
+  toolsInCgroup(folder: string): Promise<Toolbox> {
+    return openToolbox(this, ['sh', '-c', `echo $$ > ${folder}/cgroup.procs && exec "$0" "$@"`]);
+  }
+
   /** Ends, at once, every process that still runs in this namespace. */
   killAll(): void {
     for (const child of this.children) child.kill('SIGKILL');

@@ -1,4 +1,5 @@
 /** A site of network namespaces for packet tests and the demo. */
+export { canMakeCgroups, makeCgroup, type TestCgroup } from './cgroups.js';
 export { countPackets, type PacketCounters } from './counters.js';
 export { Host } from './host.js';
 export { requireNetAdmin } from './privilege.js';

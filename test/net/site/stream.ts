@@ -6,7 +6,8 @@ type StreamReport = ToolAnswers['stopStream'];
 
 /** Numbered packets, one each interval, until stopped. */
 export interface Stream {
-  stop(): StreamReport;
+  /** Waits up to 600 ms for echoes that are still on their way. */
+  stop(): Promise<StreamReport>;
 }
 
 type StreamTarget = Target & { readonly intervalMs: number };
@@ -31,6 +32,12 @@ class Score {
     this.lastEcho = performance.now();
   }
 
+  async settle(): Promise<void> {
+    for (let waited = 0; waited < 600 && this.answered < this.sent; waited += 10) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
   report(): StreamReport {
     const longestGapMs = Math.max(this.longestGap, performance.now() - this.lastEcho);
     return { sent: this.sent, answered: this.answered, longestGapMs };
@@ -48,8 +55,9 @@ export function startUdpStream(target: StreamTarget): Stream {
     socket.send(score.next(), target.port, target.address, () => undefined);
   }, target.intervalMs);
   return {
-    stop: () => {
+    stop: async () => {
       clearInterval(timer);
+      await score.settle();
       socket.close();
       return score.report();
     },
@@ -74,8 +82,9 @@ export function startTcpStream(target: StreamTarget): Stream {
     socket.write(score.next());
   }, target.intervalMs);
   return {
-    stop: () => {
+    stop: async () => {
       clearInterval(timer);
+      await score.settle();
       socket?.destroy();
       return score.report();
     },

@@ -33,7 +33,7 @@ const tools: { [Name in ToolName]: (request: ToolRequests[Name]) => Promise<Tool
   stopStream: ({ id }) => {
     const stream = streams.get(id);
     streams.delete(id);
-    return stream ? Promise.resolve(stream.stop()) : Promise.reject(new Error(`no stream ${id}`));
+    return stream ? stream.stop() : Promise.reject(new Error(`no stream ${id}`));
   },
 };
 

@@ -1,10 +1,18 @@
 import { fileURLToPath } from 'node:url';
-import type { Host } from './host.js';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import type { AnswerMessage, RequestMessage, ToolAnswers, ToolName, ToolRequests } from './protocol.js';
 
 /** Calls into the tool process of one host. Each rejects when that process is gone or refuses. */
 export interface Toolbox {
   call<Name extends ToolName>(name: Name, request: ToolRequests[Name]): Promise<ToolAnswers[Name]>;
+  /** Ends the process with all its connections and servers. */
+  close(): Promise<void>;
+}
+
+/** Where a tool process runs. */
+export interface ToolHost {
+  readonly name: string;
+  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess;
 }
 
 const PROGRAM = fileURLToPath(new URL('./tool-process.js', import.meta.url));
@@ -14,9 +22,13 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Starts the tool process in the host's namespace; it ends with the host or with this process. */
-export function openToolbox(host: Host): Promise<Toolbox> {
-  const child = host.spawn(process.execPath, [PROGRAM], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+/**
+ * Starts the tool process in the host's namespace; it ends with the host or with this process.
+ * @param wrapper command that runs the command given after it, for example in a control group
+ */
+export function openToolbox(host: ToolHost, wrapper: readonly string[] = []): Promise<Toolbox> {
+  const [command = process.execPath, ...args] = [...wrapper, process.execPath, PROGRAM];
+  const child = host.spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const waiting = new Map<number, Waiting>();
   let calls = 0;
 
@@ -28,6 +40,11 @@ export function openToolbox(host: Host): Promise<Toolbox> {
           waiting.set(calls, { resolve: resolveCall, reject: rejectCall });
           const message: RequestMessage = { call: calls, name, request };
           child.send(message, (error) => error && rejectCall(error));
+        }),
+      close: () =>
+        new Promise((resolveClose) => {
+          child.once('close', () => resolveClose());
+          child.kill('SIGKILL');
         }),
     };
     child.on('message', (message: AnswerMessage) => {

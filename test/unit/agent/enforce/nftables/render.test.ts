@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import { renderPlan, type RenderContext } from '../../../../../agent/enforce/nftables/render.js';
+import { compilePlan, type Plan } from '../../../../../agent/enforce/plan.js';
+import type { Exclusion } from '../../../../../shared/gen/cordon/v1/exclusion.js';
+import { IsolationSettings } from '../../../../../shared/gen/cordon/v1/isolation.js';
+
+type Exclusions = Partial<Exclusion>[];
+
+const user: RenderContext = { agent: { kind: 'user', uid: 0 }, findCgroup: () => undefined };
+
+function plan(exclusions: Exclusions, expiresInMs?: number): Plan {
+  return compilePlan({
+    isolationId: 'isolation',
+    settings: IsolationSettings.fromPartial({ exclusions }),
+    serverEndpoints: [
+      { address: '192.0.2.1', port: 7443 },
+      { address: '2001:db8::1', port: 7443 },
+    ],
+    resolvedHosts: new Map(),
+    expiresInMs,
+  });
+}
+
+function chain(text: string, name: string): string[] {
+  const body = new RegExp(`chain ${name} \\{\\n([^}]*(?:\\{[^}]*\\}[^}]*)*)\\n  \\}`).exec(text)?.[1] ?? '';
+  return body
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+const EXCLUSION_CHAINS = ['opened_here_out', 'opened_here_in', 'opened_there_in', 'opened_there_out'];
+
+describe('rendering a plan for nftables', () => {
+  it('accepts nothing in the exclusion chains when there is no exclusion', () => {
+    const { text } = renderPlan(plan([]), user);
+    for (const name of EXCLUSION_CHAINS) expect(chain(text, name), name).to.deep.equal([]);
+  });
+
+  it('never touches forwarded packets, marks or other tables', () => {
+    const { text } = renderPlan(plan([{ name: 'all' }]), user);
+    expect(text).not.to.match(/hook (forward|prerouting|postrouting)|mark|flush/);
+    expect([...text.matchAll(/table (\S+ \S+)/g)].map(([, table]) => table)).to.deep.equal([
+      'inet cordon',
+      'inet cordon',
+      'inet cordon',
+    ]);
+  });
+
+  it('exchanges the sides for replies', () => {
+    const { text } = renderPlan(
+      plan([{ name: 'https', direction: 2, protocol: 6, remotePorts: [{ first: 443, last: 443 }] }]),
+      user,
+    );
+    expect(chain(text, 'opened_here_out')).to.deep.equal(['tcp dport @opened_out_tcp_remote_port accept']);
+    expect(chain(text, 'opened_here_in')).to.deep.equal(['tcp sport @opened_out_tcp_remote_port accept']);
+    expect(chain(text, 'opened_there_in')).to.deep.equal([]);
+    expect(chain(text, 'opened_there_out')).to.deep.equal([]);
+  });
+
+  it('keeps the number of rules the same whatever the number of plain exclusions', () => {
+    const many = Array.from({ length: 500 }, (_, index) => ({
+      name: `rule ${index}`,
+      direction: 2,
+      protocol: 6,
+      remoteAddresses: [`10.0.${index >> 8}.${index & 255}`],
+      remotePorts: [{ first: 443, last: 443 }],
+    }));
+    expect(chain(renderPlan(plan(many), user).text, 'opened_here_out')).to.have.length(1);
+  });
+
+  it('matches nothing when addresses of the two sides are of different versions', () => {
+    const { text } = renderPlan(
+      plan([{ name: 'mixed', localAddresses: ['192.0.2.7'], remoteAddresses: ['2001:db8::7'] }]),
+      user,
+    );
+    for (const name of EXCLUSION_CHAINS) expect(chain(text, name), name).to.deep.equal([]);
+  });
+
+  for (const [title, application] of [
+    ['an executable path', { target: { $case: 'executablePath', value: '/usr/bin/curl' } }],
+    ['a Windows service', { target: { $case: 'windowsService', value: 'Dnscache' } }],
+    ['a unit that does not run', { target: { $case: 'systemdUnit', value: 'chrony.service' } }],
+  ] as const) {
+    it(`reports ${title} as unsupported and lets nothing pass for it`, () => {
+      const { text, unsupported } = renderPlan(plan([{ name: 'program', application }]), user);
+      expect(unsupported.map(({ name }) => name)).to.deep.equal(['program']);
+      for (const name of EXCLUSION_CHAINS) expect(chain(text, name), name).to.deep.equal([]);
+    });
+  }
+
+  it('binds a program to its cgroup in both ways and never lets others in for it', () => {
+    const context: RenderContext = {
+      ...user,
+      findCgroup: () => ({ level: 2, path: 'system.slice/a.service' }),
+    };
+    const application = { target: { $case: 'systemdUnit', value: 'a' } } as const;
+    const { text, unsupported } = renderPlan(plan([{ name: 'program', application }]), context);
+    const match = 'socket cgroupv2 level 2 "system.slice/a.service" accept';
+    expect(chain(text, 'opened_here_out')).to.deep.equal([match]);
+    expect(chain(text, 'opened_here_in')).to.deep.equal([match]);
+    expect(chain(text, 'opened_there_in')).to.deep.equal([]);
+    expect(unsupported.map(({ name }) => name)).to.deep.equal(['program']);
+  });
+
+  it('narrows the own channel to the cgroup of the agent, or to its user', () => {
+    const cgroup = { kind: 'cgroup', cgroup: { level: 1, path: 'agent' } } as const;
+    const narrow = chain(renderPlan(plan([]), { ...user, agent: cgroup }).text, 'verdict_out');
+    expect(narrow).to.include('ip daddr 192.0.2.1 tcp dport 7443 socket cgroupv2 level 1 "agent" accept');
+    const byUser = chain(renderPlan(plan([]), user).text, 'verdict_out');
+    expect(byUser).to.include('ip6 daddr 2001:db8::1 tcp dport 7443 meta skuid 0 accept');
+  });
+
+  it('gives both IP versions the deadline, and none when there is no end', () => {
+    expect(renderPlan(plan([], 1500.2), user).text).to.contain(
+      '{ ipv4 timeout 1501ms, ipv6 timeout 1501ms }',
+    );
+    expect(renderPlan(plan([], 0), user).text).to.contain('ipv4 timeout 1ms');
+    expect(renderPlan(plan([]), user).text).to.contain('elements = { ipv4, ipv6 }');
+  });
+});
