@@ -1,0 +1,206 @@
+import { isIP } from 'node:net';
+import { map, type Observable } from 'rxjs';
+import type { Clock } from '../shared/clock.js';
+import { ConfigError } from '../shared/config/load.js';
+import { Capability, type Hello, type Welcome } from '../shared/gen/cordon/v1/agent_service.js';
+import { Exclusion, ExclusionDirection } from '../shared/gen/cordon/v1/exclusion.js';
+import { EnforcerKind, type ObservedIsolation } from '../shared/gen/cordon/v1/isolation.js';
+import type { Logger } from '../shared/log.js';
+import { version } from '../shared/package-root.js';
+import { fromTimestamp } from '../shared/time.js';
+import { readBootId } from './boot-id.js';
+import { CommandJournal } from './commands/journal.js';
+import { CommandRunner } from './commands/runner.js';
+import { knownWork } from './commands/work.js';
+import type { AgentConfig } from './config.js';
+import type { Enforcer } from './enforce/enforcer.js';
+import { readHostFacts } from './host-facts.js';
+import { enroll } from './identity/enroll.js';
+import { IdentityFiles } from './identity/files.js';
+import { Identity } from './identity/identity.js';
+import { managementPort } from './identity/management-port.js';
+import { systemLookup } from './isolation/names.js';
+import { IsolationOwner, type Detection } from './isolation/owner.js';
+import { CanaryWatch, tcpProbe } from './isolation/reach.js';
+import { fileStore } from './isolation/store.js';
+import { EventOutbox } from './link/event-outbox.js';
+import { dialGrpc } from './link/grpc-transport.js';
+import { Link } from './link/link.js';
+import { ServerAddresses } from './link/server-addresses.js';
+
+const PROTOCOL = 1;
+
+/** What an agent takes from outside. */
+export interface AgentDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly enforcer: Enforcer;
+  /** Numbers from 0 up to 1. */
+  readonly random: () => number;
+}
+
+/** An agent that runs in this process. */
+export interface RunningAgent {
+  readonly deviceId: string;
+  /** Whether the server has let it in and the stream stands. */
+  readonly connected: boolean;
+  /** What the device observes now. */
+  status(): ObservedIsolation;
+  /** Emits when that changes by itself. */
+  readonly changes: Observable<ObservedIsolation>;
+  /** A detection asks for isolation. Resolves to the isolation's id; empty: it started none. */
+  isolateAutomatically(detection: Detection): Promise<string>;
+  /** Ends streams, timers and watchers. What is enforced stays enforced. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts an agent: first what is on disk is enforced again, then the device enrols if it has to, then the link comes up.
+ * @throws ConfigError, IdentityError, StateFileError, EnforceError, ManagementError with what to do next
+ */
+export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<RunningAgent> {
+  const { clock, enforcer, random } = deps;
+  const dataDir = config.data_dir;
+  await enforcer.probe();
+  const identity = new Identity(new IdentityFiles(dataDir), random);
+  const log = deps.log.child({ device: identity.deviceId });
+  const addresses = new ServerAddresses(dataDir, config.agent_server, config.server, clock, systemLookup);
+  const events = new EventOutbox(dataDir, clock);
+  const bootId = readBootId();
+  const owner: IsolationOwner = new IsolationOwner({
+    clock,
+    bootId,
+    log,
+    enforcer,
+    store: fileStore(dataDir),
+    lookup: systemLookup,
+    probe: tcpProbe,
+    servers: () => addresses.pinned(),
+    canaries: () => canaries.current,
+    helpers: helperExclusions(config.helper_services),
+    tell: (event) => events.add(event),
+  });
+  const canaryEndpoints = config.canaries.map(({ host, port }) => ({ address: canaryAddress(host), port }));
+  const canaries: CanaryWatch = new CanaryWatch(canaryEndpoints, tcpProbe, clock, () => !owner.isolated);
+  await owner.start();
+  try {
+    if (!identity.enrolled) await enroll(identity, addresses, config.server, invitation(config));
+  } catch (error) {
+    await owner.stop();
+    throw error;
+  }
+  canaries.start();
+
+  const serverClock = new ServerClock(clock);
+  const runner = new CommandRunner(
+    new CommandJournal(dataDir, clock),
+    knownWork(owner, enforcer),
+    clock,
+    () => serverClock.now(),
+    log,
+  );
+  const link = new Link({
+    clock,
+    random,
+    log,
+    owner,
+    commands: runner,
+    events,
+    identity,
+    addresses,
+    now: () => ({ bootId, sinceBootMs: clock.sinceBoot(), wallMs: clock.wall() }),
+    dial: (endpoint, credentials) =>
+      dialGrpc(endpoint, credentials, { keepaliveMs: config.keepalive_seconds * 1000 }),
+    management: managementPort,
+    hello: (nonce) => makeHello(identity.deviceId, bootId, enforcer.kind, owner, runner, nonce),
+    welcomed: (welcome) => serverClock.set(welcome),
+  });
+  link.start();
+  return {
+    deviceId: identity.deviceId,
+    get connected() {
+      return link.connected;
+    },
+    status: () => owner.observed(),
+    changes: owner.changes.pipe(map(() => owner.observed())),
+    isolateAutomatically: (detection) => owner.isolateAutomatically(detection),
+    stop: async () => {
+      await link.stop('the agent stops');
+      canaries.stop();
+      runner.stop();
+      await owner.stop();
+    },
+  };
+}
+
+function invitation({ enrollment_token: token, ca_fingerprint: caFingerprint }: AgentConfig): {
+  token: string;
+  caFingerprint: string;
+} {
+  const how = 'this device is not enrolled yet; "cordon enroll-token create" prints what it needs';
+  if (token === undefined) throw new ConfigError(`enrollment_token: missing; ${how}`);
+  if (caFingerprint === undefined) throw new ConfigError(`ca_fingerprint: missing; ${how}`);
+  return { token, caFingerprint };
+}
+
+function makeHello(
+  deviceId: string,
+  bootId: string,
+  kind: EnforcerKind,
+  owner: IsolationOwner,
+  runner: CommandRunner,
+  sessionNonce: Buffer,
+): Hello {
+  const simulated = kind === EnforcerKind.ENFORCER_KIND_RECORDING;
+  const applied = owner.appliedState;
+  return {
+    deviceId,
+    bootId,
+    agentVersion: version,
+    protocolMin: PROTOCOL,
+    protocolMax: PROTOCOL,
+    capabilities: [
+      simulated ? Capability.CAPABILITY_SIMULATED_ISOLATION : Capability.CAPABILITY_ISOLATION,
+      Capability.CAPABILITY_SELF_TEST,
+      Capability.CAPABILITY_COLLECT_CONNECTIONS,
+    ],
+    facts: readHostFacts(),
+    knownGeneration: applied?.generation ?? 0n,
+    knownHash: applied?.contentHash ?? Buffer.alloc(0),
+    openCommandIds: runner.openIds(),
+    observed: owner.observed(),
+    sessionNonce,
+  };
+}
+
+/** The server's clock, carried forward by time that never jumps. */
+class ServerClock {
+  private offsetMs: number | undefined;
+
+  constructor(private readonly clock: Clock) {}
+
+  set({ serverTime }: Welcome): void {
+    if (serverTime) this.offsetMs = fromTimestamp(serverTime) - this.clock.sinceBoot();
+  }
+
+  /** Milliseconds since 1970; the own wall clock until the server has told its time. */
+  now(): number {
+    return this.offsetMs === undefined ? this.clock.wall() : this.clock.sinceBoot() + this.offsetMs;
+  }
+}
+
+function helperExclusions(units: readonly string[]): Exclusion[] {
+  return units.map((unit) =>
+    Exclusion.fromPartial({
+      name: `helper service ${unit}`.slice(0, 128),
+      direction: ExclusionDirection.EXCLUSION_DIRECTION_BOTH,
+      application: { target: { $case: 'systemdUnit', value: unit } },
+    }),
+  );
+}
+
+/** A name could point elsewhere at the moment of the check. */
+function canaryAddress(host: string): string {
+  if (isIP(host) === 0) throw new ConfigError(`canaries: "${host}" is not an address; names are not allowed here`);
+  return host;
+}

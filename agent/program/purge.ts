@@ -1,0 +1,32 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from '../../shared/config/load.js';
+import { chooseEnforcer } from '../enforce/choose.js';
+import { readSettings, type Flags } from './options.js';
+
+/** Everything that an agent writes into its data folder; nothing else in there is touched. */
+const OURS =
+  /^(device-id|credentials\.pem|candidate\.pem|ca\.pem|isolation\.json|server-addresses\.json|events\.log|commands\.log)(\.\d+\.new)?$/;
+
+/** For an uninstaller: takes our rules out of the packet filter, then forgets the device. */
+export async function purge(flags: Flags): Promise<void> {
+  const { yes, ...others } = flags;
+  const settings = readSettings(others);
+  if (yes !== true) {
+    throw new ConfigError('--yes: missing; purge releases this device and forgets its identity, give --yes to do so');
+  }
+  await chooseEnforcer(settings.enforcer).clear();
+  for (const name of filesIn(settings.data_dir)) {
+    if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
+  }
+  console.log('removed: rules, state and identity of this device');
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
