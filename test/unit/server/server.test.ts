@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { X509Certificate, randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { status } from '@grpc/grpc-js';
+import { Client, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import Sqlite from 'libsql';
 import { readCommandLine } from '../../../server/command-line.js';
@@ -15,7 +15,7 @@ import {
 } from '../../../shared/gen/cordon/v1/enrollment_service.js';
 import { OperatorServiceClient, Role } from '../../../shared/gen/cordon/v1/operator_service.js';
 import { toPem } from '../../../shared/tls/pem.js';
-import { X509Certificate, PublicKey } from '../../../shared/tls/x509.js';
+import { PublicKey } from '../../../shared/tls/x509.js';
 import { TestServer, answer, bearer, newCsr, newKey, refusal, type TestKey } from './harness.js';
 
 describe('a server', () => {
@@ -210,11 +210,44 @@ describe('a server', () => {
     expect(log).to.match(/"peer":"127\.0\.0\.1:\d+"/);
   });
 
+  it('answers health checks, and reflection of both versions knows the services', async () => {
+    const ask = (path: string, request: Buffer): Promise<Buffer> => {
+      const client = server.client(Client);
+      const same = (bytes: Buffer): Buffer => bytes;
+      return new Promise<Buffer>((resolve, reject) => {
+        const call = client.makeBidiStreamRequest(path, same, same);
+        call.on('data', resolve).on('error', reject);
+        call.write(request);
+        call.end();
+      }).finally(() => client.close());
+    };
+    // HealthCheckResponse { status = 1: SERVING (1) }
+    expect([...(await ask('/grpc.health.v1.Health/Check', Buffer.alloc(0)))]).to.deep.equal([8, 1]);
+    // ServerReflectionRequest { list_services = 7: "*" }
+    const listServices = Buffer.from([0x3a, 1, 0x2a]);
+    for (const version of ['v1', 'v1alpha']) {
+      const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+      expect((await ask(path, listServices)).toString()).to.contain('cordon.v1.DeviceService');
+    }
+  });
+
+  it('names the setting of a folder and of a port that are in use', async () => {
+    const again = (settings: Record<string, unknown>): Promise<string> =>
+      TestServer.start(settings).then(
+        () => 'started',
+        (error: unknown) => (error as Error).message,
+      );
+    expect(await again({ data_dir: server.dataDir })).to.match(/^data_dir: .* is in use/);
+    const address = `127.0.0.1:${server.running.managementPort}`;
+    expect(await again({ management_listen: address })).to.match(/^management_listen: .* in use/);
+  });
+
   it('issues device certificates for clients only, with the id as their one name', async () => {
     const id = randomUUID();
     const { certificate } = await enroll(await token(), await newKey(), id);
-    const text = new X509Certificate(certificate).toString('text');
-    expect(text).to.contain(`spiffe://cordon/device/${id}`);
+    const { keyUsage, subjectAltName } = new X509Certificate(certificate);
+    expect(keyUsage).to.deep.equal(['1.3.6.1.5.5.7.3.2']);
+    expect(subjectAltName).to.equal(`URI:spiffe://cordon/device/${id}`);
   });
 });
 
