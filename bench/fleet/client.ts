@@ -1,13 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Client, credentials as grpc, type ChannelOptions } from '@grpc/grpc-js';
-import type {
-  ConnectRequest,
-  ConnectResponse} from '../../shared/gen/cordon/v1/agent_service.js';
-import {
-  AgentServiceService,
-  ApplyStatus
-} from '../../shared/gen/cordon/v1/agent_service.js';
+import type { ConnectRequest, ConnectResponse } from '../../shared/gen/cordon/v1/agent_service.js';
+import { AgentServiceService, ApplyStatus } from '../../shared/gen/cordon/v1/agent_service.js';
 import { IsolationAction, IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
 import { nowMs } from '../statistics.js';

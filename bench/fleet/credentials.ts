@@ -1,4 +1,5 @@
-import * as x509 from '@peculiar/x509';
+import * as x509 from '../../shared/tls/x509.js';
+
 import { webcrypto } from 'node:crypto';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const;

@@ -3,7 +3,7 @@ import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import * as x509 from '@peculiar/x509';
+import * as x509 from '../../shared/tls/x509.js';
 import { deviceUri } from '../../shared/ids.js';
 import { writeDurably } from '../../shared/durable-file.js';
 import { fingerprint } from '../../shared/tls/fingerprint.js';

@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import * as x509 from '@peculiar/x509';
+import * as x509 from '../../shared/tls/x509.js';
 import { CordonError } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { deviceIdFromUri } from '../../shared/ids.js';

@@ -1,5 +1,5 @@
 import { createPrivateKey, webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import * as x509 from '../../shared/tls/x509.js';
 import { toPem } from '../../shared/tls/pem.js';
 
 x509.cryptoProvider.set(webcrypto);

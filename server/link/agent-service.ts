@@ -75,12 +75,28 @@ async function serve(call: Call, deps: SessionDeps): Promise<void> {
   let session: Session | undefined;
   try {
     session = new Session(deps, transport, await admit(call, deps));
-    for await (const message of call) await session.receive(message as Received);
+    await receiveAll(call, session);
     session.closed();
     call.end();
   } catch (error) {
     refuse(error, transport, session, log);
   }
+}
+
+/**
+ * One message at a time: the next is read when the one before is stored. Not `for await`: leaving that loop destroys the
+ * stream before its status could be sent.
+ */
+function receiveAll(call: Call, session: Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call.on('data', (message: Received) => {
+      call.pause();
+      session.receive(message).then(() => call.resume(), reject);
+    });
+    call.once('end', resolve);
+    call.once('error', reject);
+    call.once('cancelled', resolve);
+  });
 }
 
 /** Identity before anything is read: the certificate must be one that this server has on record. */
@@ -114,11 +130,7 @@ function refuse(error: unknown, transport: Transport, session: Session | undefin
 /** The other side went away, or the server ended the stream itself: nothing to say any more. */
 function isGone(error: unknown): boolean {
   if (error instanceof CordonError || !(error instanceof Error) || !('code' in error)) return false;
-  return (
-    typeof error.code === 'number' ||
-    error.code === 'ERR_STREAM_PREMATURE_CLOSE' ||
-    error.code === 'ABORT_ERR'
-  );
+  return typeof error.code === 'number';
 }
 
 function transportOf(call: Call): Transport {

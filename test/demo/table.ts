@@ -6,11 +6,9 @@ export interface Measured {
   readonly cells: Record<Phase, string>;
 }
 
-export const PHASES: readonly Phase[] = ['before', 'during', 'after'];
-
 /** Whether every cell of a row is as promised. */
 export function holds({ row, cells }: Measured): boolean {
-  return PHASES.every((phase) => row.promised[phase].test(cells[phase]));
+  return (['before', 'during', 'after'] as const).every((phase) => row.promised[phase].test(cells[phase]));
 }
 
 /** The table as text: a row a promise, with a mark for each that was not kept. */
