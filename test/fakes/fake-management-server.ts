@@ -1,12 +1,8 @@
 import { Server, ServerCredentials, status, type Metadata, type handleUnaryCall } from '@grpc/grpc-js';
 import { CordonError, toStatus } from '../../shared/errors.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
-import type {
-  WatchDevicesResponse} from '../../shared/gen/cordon/v1/device_service.js';
-import {
-  DeviceServiceService,
-  type DeviceServiceServer,
-} from '../../shared/gen/cordon/v1/device_service.js';
+import type { WatchDevicesResponse } from '../../shared/gen/cordon/v1/device_service.js';
+import { DeviceServiceService, type DeviceServiceServer } from '../../shared/gen/cordon/v1/device_service.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { IsolationAction, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import {
