@@ -34,7 +34,7 @@ function place(defaultPort: number, example: string): z.ZodType<HostPort> {
 function list<Item>(item: z.ZodType<Item>): z.ZodType<Item[]> {
   const split = (value: unknown): unknown =>
     typeof value === 'string' ? value.split(',').filter((part) => part.trim() !== '') : value;
-  return z.preprocess(split, z.array(item)) as z.ZodType<Item[]>;
+  return z.preprocess(split, z.array(item));
 }
 
 const fingerprint = z.string('must be text').transform((text, context) => {
