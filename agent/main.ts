@@ -56,7 +56,8 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     if (error.exitCode !== 0) {
-      console.error(`cordon-agent: ${error.message.replace(/^error: /, '')}; see "cordon-agent --help"`);
+      const text = error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: /, '');
+      console.error(`cordon-agent: ${text}; see "cordon-agent --help"`);
       process.exitCode = 2;
     }
   } else {
