@@ -34,13 +34,14 @@ function place(defaultPort: number, example: string): z.ZodType<HostPort> {
 function list<Item>(item: z.ZodType<Item>): z.ZodType<Item[]> {
   const split = (value: unknown): unknown =>
     typeof value === 'string' ? value.split(',').filter((part) => part.trim() !== '') : value;
-  return z.preprocess(split, z.array(item)) as z.ZodType<Item[]>;
+  return z.preprocess(split, z.array(item));
 }
 
 const fingerprint = z.string('must be text').transform((text, context) => {
   const parsed = parseFingerprint(text);
   if (parsed !== undefined) return parsed;
-  const message = 'must be the SHA-256 of the CA certificate, 64 hex digits, as "cordon enroll-token create" prints it';
+  const message =
+    'must be the SHA-256 of the CA certificate, 64 hex digits, as "cordon enroll-token create" prints it';
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { deviceIdFromUri } from '../../shared/ids.js';
-import { belongsTo, IdentityFiles, type Credentials, type KeyPair, type Slot } from './files.js';
+import type { IdentityFiles} from './files.js';
+import { belongsTo, type Credentials, type KeyPair, type Slot } from './files.js';
 import { makeCsr, newPrivateKey } from './keys.js';
 import { isExpired, renewalDueMs } from './renewal.js';
 
@@ -134,7 +135,8 @@ export class Identity {
   private check(certificate: Buffer, privateKey: Buffer): void {
     const names = new X509Certificate(certificate).subjectAltName?.split(', ') ?? [];
     const ids = names.flatMap((name) => (name.startsWith('URI:') ? [deviceIdFromUri(name.slice(4))] : []));
-    if (ids.length !== 1 || ids[0] !== this.deviceId) throw new Error('the certificate is for another device');
+    if (ids.length !== 1 || ids[0] !== this.deviceId)
+      throw new Error('the certificate is for another device');
     if (!belongsTo(certificate, privateKey)) throw new Error('the certificate is for another key');
   }
 }

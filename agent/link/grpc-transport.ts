@@ -1,6 +1,7 @@
 import { credentials, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { isIPv6 } from 'node:net';
-import { Observable, Subject } from 'rxjs';
+import type { Observable} from 'rxjs';
+import { Subject } from 'rxjs';
 import { isServiceError, readServiceError } from '../../shared/errors.js';
 import {
   AgentServiceClient,
@@ -68,7 +69,9 @@ function ready(client: AgentServiceClient): Promise<void> {
   return new Promise((resolve, reject) => {
     client.waitForReady(Date.now() + CONNECT_WITHIN_MS, (error) =>
       error
-        ? reject(new Error('no TLS connection within 10 s (nothing listens there, or the certificate is refused)'))
+        ? reject(
+            new Error('no TLS connection within 10 s (nothing listens there, or the certificate is refused)'),
+          )
         : resolve(),
     );
   });
