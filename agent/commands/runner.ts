@@ -20,7 +20,8 @@ export type Work = (spec: CommandSpec) => (() => Promise<CommandResult>) | undef
 export class CommandRunner {
   private readonly updated = new Subject<CommandUpdate>();
   private readonly queue: string[] = [];
-  private running: { readonly id: string; readonly end: (state: CommandState, error: string) => void } | undefined;
+  private running:
+    { readonly id: string; readonly end: (state: CommandState, error: string) => void } | undefined;
   private stopped = false;
 
   /** @param serverNow server clock, milliseconds since 1970, as far as it is known */

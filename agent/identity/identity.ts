@@ -135,7 +135,8 @@ export class Identity {
   private check(certificate: Buffer, privateKey: Buffer): void {
     const names = new X509Certificate(certificate).subjectAltName?.split(', ') ?? [];
     const ids = names.flatMap((name) => (name.startsWith('URI:') ? [deviceIdFromUri(name.slice(4))] : []));
-    if (ids.length !== 1 || ids[0] !== this.deviceId) throw new Error('the certificate is for another device');
+    if (ids.length !== 1 || ids[0] !== this.deviceId)
+      throw new Error('the certificate is for another device');
     if (!belongsTo(certificate, privateKey)) throw new Error('the certificate is for another key');
   }
 }

@@ -69,7 +69,9 @@ function ready(client: AgentServiceClient): Promise<void> {
   return new Promise((resolve, reject) => {
     client.waitForReady(Date.now() + CONNECT_WITHIN_MS, (error) =>
       error
-        ? reject(new Error('no TLS connection within 10 s (nothing listens there, or the certificate is refused)'))
+        ? reject(
+            new Error('no TLS connection within 10 s (nothing listens there, or the certificate is refused)'),
+          )
         : resolve(),
     );
   });

@@ -3,7 +3,6 @@ import type { CancelTimer } from '../../shared/clock.js';
 import { EnrollmentStatus } from '../../shared/gen/cordon/v1/enrollment_service.js';
 import type { Hello, Welcome } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
-import type { Logger } from '../../shared/log.js';
 import { fromDuration } from '../../shared/time.js';
 import type { Endpoint } from '../enforce/plan.js';
 import type { Credentials, Slot } from '../identity/files.js';
@@ -156,7 +155,10 @@ export class Link {
       if (error !== '') throw new Error(error);
       identity.candidateIssued(der);
     } catch (problem) {
-      log.warn({ err: problem }, 'no new certificate; the present one stays in use, and it is tried again later');
+      log.warn(
+        { err: problem },
+        'no new certificate; the present one stays in use, and it is tried again later',
+      );
       identity.renewalRefused(clock.wall());
       return this.scheduleRenewal();
     }
@@ -196,7 +198,9 @@ export class Link {
     const status = await this.askEach((port) => port.status(standing.certificate));
     switch (status) {
       case EnrollmentStatus.ENROLLMENT_STATUS_BANNED:
-        return log.error('BANNED: the server has banned this device; an operator can lift it with "cordon devices unban"');
+        return log.error(
+          'BANNED: the server has banned this device; an operator can lift it with "cordon devices unban"',
+        );
       case EnrollmentStatus.ENROLLMENT_STATUS_UNKNOWN:
         return log.error(
           'UNKNOWN: the server does not know this device; if it was removed on purpose, run "cordon-agent purge --yes" and enrol again',

@@ -44,10 +44,7 @@ export interface SessionParts {
   readonly random: () => number;
   readonly log: Logger;
   readonly now: () => Moment;
-  readonly owner: Pick<
-    IsolationOwner,
-    'handle' | 'confirm' | 'observed' | 'appliedState' | 'changes'
-  >;
+  readonly owner: Pick<IsolationOwner, 'handle' | 'confirm' | 'observed' | 'appliedState' | 'changes'>;
   readonly commands: Pick<CommandRunner, 'order' | 'cancel' | 'pending' | 'updates' | 'acknowledged'>;
   readonly events: Pick<EventOutbox, 'pending' | 'acknowledge' | 'additions' | 'dropped'>;
   readonly hello: () => Hello;
