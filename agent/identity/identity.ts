@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { deviceIdFromUri } from '../../shared/ids.js';
-import type { IdentityFiles} from './files.js';
+import type { IdentityFiles } from './files.js';
 import { belongsTo, type Credentials, type KeyPair, type Slot } from './files.js';
 import { makeCsr, newPrivateKey } from './keys.js';
 import { isExpired, renewalDueMs } from './renewal.js';

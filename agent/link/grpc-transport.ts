@@ -1,6 +1,6 @@
 import { credentials, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { isIPv6 } from 'node:net';
-import type { Observable} from 'rxjs';
+import type { Observable } from 'rxjs';
 import { Subject } from 'rxjs';
 import { isServiceError, readServiceError } from '../../shared/errors.js';
 import {

@@ -38,7 +38,10 @@ export function directive(
   action: IsolationAction,
   change: Partial<IsolationDirective> = {},
 ): IsolationDirective {
-  return { ...IsolationDirective.fromPartial({ id, action, reason: 'a test', requestedBy: 'ann' }), ...change };
+  return {
+    ...IsolationDirective.fromPartial({ id, action, reason: 'a test', requestedBy: 'ann' }),
+    ...change,
+  };
 }
 
 export const isolate = (id = ISOLATION, change: Partial<IsolationDirective> = {}): IsolationDirective =>

@@ -9,7 +9,13 @@ import { knownWork } from '../../agent/commands/work.js';
 import { EventOutbox } from '../../agent/link/event-outbox.js';
 import { Session, type SessionEnd } from '../../agent/link/session.js';
 import { StreamError } from '../../agent/link/transport.js';
-import { ApplyStatus, CommandOrder, ConnectRequest, Hello } from '../../shared/gen/cordon/v1/agent_service.js';
+import type {
+  ConnectRequest} from '../../shared/gen/cordon/v1/agent_service.js';
+import {
+  ApplyStatus,
+  CommandOrder,
+  Hello,
+} from '../../shared/gen/cordon/v1/agent_service.js';
 import { CommandState } from '../../shared/gen/cordon/v1/command.js';
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
@@ -68,7 +74,8 @@ describe('the story of one stream, told by the agent', () => {
     });
   }
 
-  const say = (state: ReturnType<typeof desired>): void => transport.reply({ $case: 'desiredState', value: state });
+  const say = (state: ReturnType<typeof desired>): void =>
+    transport.reply({ $case: 'desiredState', value: state });
   const lost = async (): Promise<Extract<SessionEnd, { kind: 'lost' }>> => {
     const end = await session.ended;
     if (end.kind !== 'lost') throw new Error(`the stream was not lost but ${end.kind}`);
@@ -98,7 +105,11 @@ describe('the story of one stream, told by the agent', () => {
     say(desired(1n, isolate()));
     await settled();
     const [report] = transport.payloads('stateReport');
-    expect(report).to.include({ nonce: 10n, observedGeneration: 1n, status: ApplyStatus.APPLY_STATUS_APPLIED });
+    expect(report).to.include({
+      nonce: 10n,
+      observedGeneration: 1n,
+      status: ApplyStatus.APPLY_STATUS_APPLIED,
+    });
     expect(report?.observed?.state).to.equal(IsolationState.ISOLATION_STATE_ISOLATED);
     expect(transport.payloads('stateReport')).to.have.length(1);
   });
@@ -110,7 +121,10 @@ describe('the story of one stream, told by the agent', () => {
     say(desired(3n, isolate(OTHER_ISOLATION)));
     await settled();
     expect(transport.payloads('stateReport').map(({ nonce }) => nonce)).to.deep.equal([10n, 30n]);
-    expect(site.enforcer.history.map((plan) => plan?.isolationId)).to.deep.equal([ISOLATION, OTHER_ISOLATION]);
+    expect(site.enforcer.history.map((plan) => plan?.isolationId)).to.deep.equal([
+      ISOLATION,
+      OTHER_ISOLATION,
+    ]);
   });
 
   it('refuses what is not valid, and says which field', async () => {

@@ -40,7 +40,9 @@ describe('the command runner', () => {
     ...change,
   });
   const steps = (id: string): string[] =>
-    updates.filter((update) => update.id === id).map(({ state }) => CommandState[state].replace('COMMAND_STATE_', ''));
+    updates
+      .filter((update) => update.id === id)
+      .map(({ state }) => CommandState[state].replace('COMMAND_STATE_', ''));
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'cordon-commands-'));

@@ -54,7 +54,9 @@ describe('the identity of a device', () => {
     const names = csr.extensions.flatMap((extension) =>
       extension instanceof x509.SubjectAlternativeNameExtension ? extension.names.items : [],
     );
-    expect(names.map(({ type, value }) => [type, value])).to.deep.equal([['url', deviceUri(identity.deviceId)]]);
+    expect(names.map(({ type, value }) => [type, value])).to.deep.equal([
+      ['url', deviceUri(identity.deviceId)],
+    ]);
     expect(await csr.verify()).to.equal(true);
   });
 
@@ -82,7 +84,8 @@ describe('the identity of a device', () => {
 
   it('renews at half of the lifetime, give or take a tenth of it', async () => {
     await enrolled();
-    const due = (random: number): number => new Identity(new IdentityFiles(folder), () => random).renewalDueMs();
+    const due = (random: number): number =>
+      new Identity(new IdentityFiles(folder), () => random).renewalDueMs();
     expect(due(0)).to.be.closeTo(NOW + 12 * DAY, 1000);
     expect(due(0.5)).to.be.closeTo(NOW + 15 * DAY, 1000);
     expect(due(1)).to.be.closeTo(NOW + 18 * DAY, 1000);

@@ -1,5 +1,11 @@
 import { expect } from 'chai';
-import { deadlineIn, elapsedMs, reanchored, remainingMs, type Moment } from '../../../../agent/isolation/deadline.js';
+import {
+  deadlineIn,
+  elapsedMs,
+  reanchored,
+  remainingMs,
+  type Moment,
+} from '../../../../agent/isolation/deadline.js';
 import { latencyMs } from '../../../../agent/isolation/latency.js';
 
 const HOUR = 3_600_000;

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Moment } from '../../../../agent/isolation/deadline.js';
-import { CONFIRM_WITHIN_MS, next, nextDeadlineMs, type Input, type Step } from '../../../../agent/isolation/machine.js';
+import {
+  CONFIRM_WITHIN_MS,
+  next,
+  nextDeadlineMs,
+  type Input,
+  type Step,
+} from '../../../../agent/isolation/machine.js';
 import { isActive, type Proof, type State } from '../../../../agent/isolation/state.js';
 import {
   IsolationEndCause,
@@ -23,7 +29,8 @@ const kinds = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
 function after(inputs: readonly Input[], ms = 0, from: State = released): State {
   return inputs.reduce((state, input) => next(state, input, at(ms)).state, from);
 }
-const isolated = (change = {}): State => after([{ kind: 'ordered', order: order(ISOLATION, change) }, enforced]);
+const isolated = (change = {}): State =>
+  after([{ kind: 'ordered', order: order(ISOLATION, change) }, enforced]);
 const endedBy = (state: State): IsolationEndCause | undefined =>
   state.kind === 'RELEASING' ? state.ending?.cause : undefined;
 
@@ -84,13 +91,19 @@ describe('the isolation state machine', () => {
     const expired = { kind: 'tick' } as const;
     const manual = next(isolated(), expired, at(CONFIRM_WITHIN_MS));
     expect(endedBy(manual.state)).to.equal(IsolationEndCause.ISOLATION_END_CAUSE_UNCONFIRMED);
-    const automatic = next(isolated({ mode: IsolationMode.ISOLATION_MODE_AUTOMATIC }), expired, at(CONFIRM_WITHIN_MS));
+    const automatic = next(
+      isolated({ mode: IsolationMode.ISOLATION_MODE_AUTOMATIC }),
+      expired,
+      at(CONFIRM_WITHIN_MS),
+    );
     expect(automatic.state.kind).to.equal('ISOLATED');
   });
 
   it('lets the settings decide what happens without confirmation', () => {
     const keep = settings({ onUnconfirmed: UnconfirmedAction.UNCONFIRMED_ACTION_KEEP });
-    expect(next(isolated({ settings: keep }), { kind: 'tick' }, at(CONFIRM_WITHIN_MS)).state.kind).to.equal('ISOLATED');
+    expect(next(isolated({ settings: keep }), { kind: 'tick' }, at(CONFIRM_WITHIN_MS)).state.kind).to.equal(
+      'ISOLATED',
+    );
     const rollBack = settings({ onUnconfirmed: UnconfirmedAction.UNCONFIRMED_ACTION_ROLL_BACK });
     const mode = IsolationMode.ISOLATION_MODE_AUTOMATIC;
     const gone = next(isolated({ settings: rollBack, mode }), { kind: 'tick' }, at(CONFIRM_WITHIN_MS)).state;
@@ -134,7 +147,10 @@ describe('the isolation state machine', () => {
   });
 
   it('is degraded and tries again as long as the packet filter refuses', () => {
-    const state = after([{ kind: 'ordered', order: order() }, { kind: 'enforce-failed', detail: 'no nft' }]);
+    const state = after([
+      { kind: 'ordered', order: order() },
+      { kind: 'enforce-failed', detail: 'no nft' },
+    ]);
     expect(state).to.include({ kind: 'DEGRADED', reason: 'not in force: no nft' });
     expect(kinds(next(state, { kind: 'tick' }, at(1)))).to.deep.equal(['enforce']);
   });
@@ -152,7 +168,11 @@ describe('the isolation state machine', () => {
       ),
       fc.record({
         kind: fc.constant('ordered' as const),
-        order: fc.record({ id: fc.constantFrom(ISOLATION, OTHER_ISOLATION), delay: fc.constantFrom(0, 60_000, HOUR_MS) })
+        order: fc
+          .record({
+            id: fc.constantFrom(ISOLATION, OTHER_ISOLATION),
+            delay: fc.constantFrom(0, 60_000, HOUR_MS),
+          })
           .map(({ id, delay }) => order(id, { releaseDelayMs: delay })),
       }),
     );

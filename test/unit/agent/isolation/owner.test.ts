@@ -14,10 +14,22 @@ import {
 import { fromDuration, toDuration } from '../../../../shared/time.js';
 import { FakeStore, OwnerSite, settled, silent } from '../../../fakes/agent-owner.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
-import { desired, HOUR_MS, ISOLATION, isolate, OTHER_ISOLATION, release, settings } from '../../../fakes/isolation.js';
+import {
+  desired,
+  HOUR_MS,
+  ISOLATION,
+  isolate,
+  OTHER_ISOLATION,
+  release,
+  settings,
+} from '../../../fakes/isolation.js';
 
 const { ISOLATION_STATE_ISOLATED: ISOLATED, ISOLATION_STATE_RELEASED: RELEASED } = IsolationState;
-const { APPLY_STATUS_APPLIED: APPLIED, APPLY_STATUS_DEGRADED: DEGRADED, APPLY_STATUS_REJECTED: REJECTED } = ApplyStatus;
+const {
+  APPLY_STATUS_APPLIED: APPLIED,
+  APPLY_STATUS_DEGRADED: DEGRADED,
+  APPLY_STATUS_REJECTED: REJECTED,
+} = ApplyStatus;
 
 describe('the owner of the isolation', () => {
   let clock: FakeClock;
@@ -87,7 +99,9 @@ describe('the owner of the isolation', () => {
 
   it('changes settings with one swap and never clears in between', async () => {
     await handle(desired(1n, isolate()));
-    const exclusions = [Exclusion.fromPartial({ name: 'web', protocol: 6, remotePorts: [{ first: 443, last: 443 }] })];
+    const exclusions = [
+      Exclusion.fromPartial({ name: 'web', protocol: 6, remotePorts: [{ first: 443, last: 443 }] }),
+    ];
     await handle(desired(2n, isolate(), { manualSettings: settings({ exclusions }) }));
     expect(site.enforcer.history.map((plan) => plan?.rules.length)).to.deep.equal([0, 1]);
   });
@@ -110,7 +124,10 @@ describe('the owner of the isolation', () => {
   it('releases whatever is active, and leaves nothing', async () => {
     await handle(desired(1n, undefined, { automaticSettings: settings() }));
     const id = await site.owner.isolateAutomatically({ reason: 'malware', source: 'ioc-scan' });
-    expect(site.owner.observed()).to.include({ mode: IsolationMode.ISOLATION_MODE_AUTOMATIC, isolationId: id });
+    expect(site.owner.observed()).to.include({
+      mode: IsolationMode.ISOLATION_MODE_AUTOMATIC,
+      isolationId: id,
+    });
     await handle(desired(2n, release(), { automaticSettings: settings() }));
     expect(site.owner.observed().state).to.equal(RELEASED);
     expect(site.enforcer.plan).to.equal(undefined);
@@ -131,7 +148,10 @@ describe('the owner of the isolation', () => {
     await handle(desired(1n, undefined, { automaticSettings }));
     await site.owner.isolateAutomatically({ reason: 'malware', source: 'ioc-scan' });
     await handle(desired(2n, isolate(), { automaticSettings }));
-    expect(site.owner.observed()).to.include({ mode: IsolationMode.ISOLATION_MODE_MANUAL, isolationId: ISOLATION });
+    expect(site.owner.observed()).to.include({
+      mode: IsolationMode.ISOLATION_MODE_MANUAL,
+      isolationId: ISOLATION,
+    });
     expect(await site.owner.isolateAutomatically({ reason: 'more', source: 'ioc-scan' })).to.equal('');
     expect(site.owner.observed().isolationId).to.equal(ISOLATION);
     expect(site.enforcer.history).to.not.include(undefined);
@@ -181,7 +201,10 @@ describe('the owner of the isolation', () => {
     site.enforcer.plan = undefined;
     await site.restart();
     expect(site.enforcer.history.at(-1)?.isolationId).to.equal(ISOLATION);
-    site.store.content = { ...site.store.content, state: { kind: 'RELEASING', ending: undefined, problem: '' } };
+    site.store.content = {
+      ...site.store.content,
+      state: { kind: 'RELEASING', ending: undefined, problem: '' },
+    };
     await site.restart();
     expect(site.enforcer.plan).to.equal(undefined);
     expect(site.owner.observed().state).to.equal(RELEASED);
@@ -209,7 +232,10 @@ describe('the owner of the isolation', () => {
     await handle(desired(1n, isolate()));
     site.enforcer.broken = 'busy';
     expect((await handle(desired(2n, release()))).status).to.equal(DEGRADED);
-    expect(site.owner.observed()).to.include({ state: IsolationState.ISOLATION_STATE_RELEASING, degradedReason: 'busy' });
+    expect(site.owner.observed()).to.include({
+      state: IsolationState.ISOLATION_STATE_RELEASING,
+      degradedReason: 'busy',
+    });
     site.enforcer.broken = undefined;
     clock.advance(5_000);
     await settled();

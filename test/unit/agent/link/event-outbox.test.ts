@@ -10,7 +10,10 @@ const tamper = (detail: string): NonNullable<AgentEvent['event']> => ({
   $case: 'tamperDetected',
   value: { detail, restoredAt: undefined },
 });
-const refused: NonNullable<AgentEvent['event']> = { $case: 'releaseRefused', value: { user: 'u', detail: 'd' } };
+const refused: NonNullable<AgentEvent['event']> = {
+  $case: 'releaseRefused',
+  value: { user: 'u', detail: 'd' },
+};
 
 describe('the event outbox', () => {
   let folder: string;
