@@ -1,23 +1,28 @@
 #!/usr/bin/env bash
-# Installs what the tests and the demo need from the system, where that can be done; says what is missing otherwise.
-# On Debian and Ubuntu as root it uses apt; elsewhere it names the packages.
+# Installs what the tests (default) or only the demo (`setup.sh demo`) need from the system. On Debian and Ubuntu as
+# root it uses apt, saying so first; elsewhere it names the command and, for the demo, fails.
 set -euo pipefail
-declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [tcpdump]=tcpdump [conntrack]=conntrack [ping]=iputils-ping)
+wanted=${1:-tests}
+PATH=$PATH:/usr/sbin:/sbin
+declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
+if [ "$wanted" = tests ]; then
+  package_of+=([tcpdump]=tcpdump [conntrack]=conntrack)
+fi
 missing=()
 for tool in "${!package_of[@]}"; do
-  PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
+  command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
 done
-python=$(PATH=/usr/bin:$PATH command -v python3 || true)
-if [ -z "$python" ] || ! /usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null; then
+if [ "$wanted" = tests ] && ! /usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null; then
   missing+=(python3-grpcio python3-grpc-tools)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  echo "installing from Debian packages: ${missing[*]}"
+  echo "Installing what is missing with apt-get: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-else
-  echo "missing: ${missing[*]}; install them first, for example: sudo apt-get install ${missing[*]}" >&2
-  echo 'tests that need them fail or say that they were skipped' >&2
+  exit 0
 fi
+echo "Missing on this system: ${missing[*]}" >&2
+echo "Install them first, for example: sudo apt-get install ${missing[*]}" >&2
+[ "$wanted" = tests ] || exit 1

@@ -85,16 +85,16 @@ async function createToken({ api, printer, settings }: Session, { uses, ttl }: C
   );
 }
 
-/** The secret and the command to use it, ready to paste. */
+/** The secret and the command to use it, ready to paste; the secret stays out of the process list. */
 export function createdText(
   { enrollmentToken, secret, caFingerprint }: CreateEnrollmentTokenResponse,
   server: string,
 ): string {
   return [
     `Enrolment token ${printable(enrollmentToken?.id ?? '')} for ${enrollmentToken?.maxUses ?? 1} computer(s), until ${time(enrollmentToken?.expiresAt)}.`,
-    'It is shown only now. On each computer, as root:',
+    'It is shown only now. On each computer, as root (the agent enrols the first time, and runs):',
     '',
-    `  cordon-agent enroll --server ${server} --token ${printable(secret)} --ca-fingerprint ${printable(caFingerprint)}`,
+    `  CORDON_AGENT_ENROLLMENT_TOKEN=${printable(secret)} cordon-agent run --server ${server} --ca-fingerprint ${printable(caFingerprint)}`,
     '',
   ].join('\n');
 }

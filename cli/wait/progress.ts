@@ -69,6 +69,10 @@ export function advance(wait: Wait, events: readonly WatchEvent[]): Wait {
 export function judge(goal: Goal, order: DeviceOrder, device: Device): Progress {
   // The record can be older than the order: the watch is opened before the order is sent.
   if (device.generation < order.generation) return { kind: 'unknown' };
+  // The server answers the end of an isolation on the device with a directive of its own: that is not another operator.
+  if (goal === 'isolate' && endedOnDevice(order, device)) {
+    return { kind: 'failed', reason: `ended already (${endCauseText(device.observed?.endCause)})` };
+  }
   if (device.directive && device.directive.id !== order.directiveId) {
     return {
       kind: 'failed',
@@ -82,6 +86,19 @@ export function judge(goal: Goal, order: DeviceOrder, device: Device): Progress 
     return { kind: 'offline', lastSeenAt: device.lastSeenAt && fromTimestamp(device.lastSeenAt) };
   }
   return { kind: 'delivering' };
+}
+
+function endedOnDevice(order: DeviceOrder, { observed }: Device): boolean {
+  if (
+    observed?.state !== IsolationState.ISOLATION_STATE_RELEASED ||
+    observed.isolationId !== order.directiveId
+  ) {
+    return false;
+  }
+  return (
+    observed.endCause !== IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR &&
+    observed.endCause !== IsolationEndCause.ISOLATION_END_CAUSE_REPLACED
+  );
 }
 
 function judgeObserved(goal: Goal, order: DeviceOrder, device: Device): Progress {

@@ -52,6 +52,7 @@ export async function openStream(
   const device = await loadDevice(tx, hello.deviceId);
   const epoch = Number(device.epoch) + 1;
   if (open) await recordReplacement(tx, device, hello, open, peer, now);
+  await outgrow(tx, device, hello.knownGeneration);
   const desired = buildDesiredState(device, settings);
   const upToDate = alreadyKnown(desired, hello.knownGeneration, hello.knownHash);
   await tx
@@ -84,6 +85,20 @@ export async function loadDevice(tx: Tx, deviceId: string): Promise<Selectable<D
     );
   }
   return device;
+}
+
+/**
+ * A store that was restored from a backup may be behind what the agent has applied. Agents refuse a lower generation, so
+ * the desired state takes the next number: whatever the operator orders from now on is newer.
+ */
+async function outgrow(tx: Tx, device: Selectable<DevicesTable>, known: bigint): Promise<void> {
+  if (known <= BigInt(device.generation) || known >= BigInt(Number.MAX_SAFE_INTEGER)) return;
+  device.generation = Number(known) + 1;
+  await tx
+    .updateTable('devices')
+    .set({ generation: device.generation })
+    .where('id', '=', device.id)
+    .execute();
 }
 
 async function recordReplacement(

@@ -51,6 +51,12 @@ describe('the server side of the stream', () => {
       expect((await site.row(device)).observed_generation).to.equal(1);
     });
 
+    it('outgrows an agent that is ahead of a restored store', async () => {
+      const agent = site.agent(device);
+      await agent.hello({ generation: 41n, hash: Buffer.alloc(32, 1) });
+      expect(agent.desired?.generation).to.equal(42n);
+    });
+
     const refusals: [string, (agent: ReturnType<LinkSite['agent']>) => Promise<void>, RegExp][] = [
       [
         'a first message that is not Hello',

@@ -126,7 +126,7 @@ export class Fleet {
   async untilCurrent(device: string, timeoutMs = 20_000): Promise<DeviceView> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const { code, stdout } = await this.tryCli('-o', 'json', 'devices', 'show', device);
+      const { code, stdout, stderr } = await this.tryCli('-o', 'json', 'devices', 'show', device);
       const view = code === 0 ? (JSON.parse(stdout) as DeviceView) : undefined;
       if (
         view?.connection === 'CONNECTION_STATE_ONLINE' &&
@@ -136,7 +136,7 @@ export class Fleet {
       }
       if (performance.now() > deadline) {
         throw new Error(
-          `${device} is not current after ${timeoutMs / 1000} s:\n${stdout}\n${this.log(device)}`,
+          `${device} is not current after ${timeoutMs / 1000} s:\n${stdout}${stderr}\n${this.log(device)}`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -166,7 +166,10 @@ export class Fleet {
     mkdirSync(this.folder, { recursive: true });
     const log = createWriteStream(join(this.folder, `${name}.log`), { flags: 'a' });
     this.logs.push(log);
-    const child = host.spawn(process.execPath, [join(packageRoot, 'bin', program), ...args], {
+    // A namespace shares the name of the machine; a device is known by its own.
+    const named = ['--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', host.name];
+    const command = [process.execPath, join(packageRoot, 'bin', program), ...args];
+    const child = host.spawn('unshare', [...named, ...command], {
       env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { UInt32Value } from "../../google/protobuf/wrappers.js";
 import { PortRange } from "./network.js";
 
 /** Who opens an excluded connection. Replies follow the connection and need no rule of their own. */
@@ -78,7 +79,7 @@ export interface Exclusion {
    * IANA protocol number, 0 to 255. Absent: any protocol, in which case no port may be given. ICMP is 1, TCP 6, UDP 17,
    * ICMPv6 58.
    */
-  protocol?:
+  protocol:
     | number
     | undefined;
   /** Ports of this device. Empty: any. Only with TCP or UDP. At most 256 entries. */
@@ -188,7 +189,7 @@ export const Exclusion: MessageFns<Exclusion> = {
       writer.uint32(32).int32(message.direction);
     }
     if (message.protocol !== undefined) {
-      writer.uint32(40).uint32(message.protocol);
+      UInt32Value.encode({ value: message.protocol! }, writer.uint32(42).fork()).join();
     }
     for (const v of message.localPorts) {
       PortRange.encode(v!, writer.uint32(50).fork()).join();
@@ -260,11 +261,11 @@ export const Exclusion: MessageFns<Exclusion> = {
             continue;
           }
           case 5: {
-            if (tag !== 40) {
+            if (tag !== 42) {
               break;
             }
 
-            message.protocol = reader.uint32();
+            message.protocol = UInt32Value.decode(reader, reader.uint32()).value;
             continue;
           }
           case 6: {
@@ -341,7 +342,7 @@ export const Exclusion: MessageFns<Exclusion> = {
       description: isSet(object.description) ? globalThis.String(object.description) : "",
       disabled: isSet(object.disabled) ? globalThis.Boolean(object.disabled) : false,
       direction: isSet(object.direction) ? exclusionDirectionFromJSON(object.direction) : 0,
-      protocol: isSet(object.protocol) ? globalThis.Number(object.protocol) : undefined,
+      protocol: isSet(object.protocol) ? Number(object.protocol) : undefined,
       localPorts: globalThis.Array.isArray(object?.localPorts)
         ? object.localPorts.map((e: any) => PortRange.fromJSON(e))
         : globalThis.Array.isArray(object?.local_ports)
@@ -387,7 +388,7 @@ export const Exclusion: MessageFns<Exclusion> = {
       obj.direction = exclusionDirectionToJSON(message.direction);
     }
     if (message.protocol !== undefined) {
-      obj.protocol = Math.round(message.protocol);
+      obj.protocol = message.protocol;
     }
     if (message.localPorts?.length) {
       obj.localPorts = message.localPorts.map((e) => PortRange.toJSON(e));

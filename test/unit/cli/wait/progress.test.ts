@@ -103,6 +103,9 @@ describe('waiting for an order', () => {
       kind: 'failed',
       reason: 'ended already (unconfirmed)',
     });
+    // The server follows such an end with a directive of its own.
+    const followed = { ...rolledBack, generation: 6n, directive: directive('x6', 'server') };
+    expect(judge('isolate', order, followed)).to.deep.equal(judge('isolate', order, rolledBack));
   });
 
   it('fails when a newer order took the place of this one', () => {
