@@ -9,13 +9,8 @@ import { knownWork } from '../../agent/commands/work.js';
 import { EventOutbox } from '../../agent/link/event-outbox.js';
 import { Session, type SessionEnd } from '../../agent/link/session.js';
 import { StreamError } from '../../agent/link/transport.js';
-import type {
-  ConnectRequest} from '../../shared/gen/cordon/v1/agent_service.js';
-import {
-  ApplyStatus,
-  CommandOrder,
-  Hello,
-} from '../../shared/gen/cordon/v1/agent_service.js';
+import type { ConnectRequest } from '../../shared/gen/cordon/v1/agent_service.js';
+import { ApplyStatus, CommandOrder, Hello } from '../../shared/gen/cordon/v1/agent_service.js';
 import { CommandState } from '../../shared/gen/cordon/v1/command.js';
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
