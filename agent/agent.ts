@@ -201,6 +201,7 @@ function helperExclusions(units: readonly string[]): Exclusion[] {
 
 /** A name could point elsewhere at the moment of the check. */
 function canaryAddress(host: string): string {
-  if (isIP(host) === 0) throw new ConfigError(`canaries: "${host}" is not an address; names are not allowed here`);
+  if (isIP(host) === 0)
+    throw new ConfigError(`canaries: "${host}" is not an address; names are not allowed here`);
   return host;
 }

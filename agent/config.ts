@@ -40,7 +40,8 @@ function list<Item>(item: z.ZodType<Item>): z.ZodType<Item[]> {
 const fingerprint = z.string('must be text').transform((text, context) => {
   const parsed = parseFingerprint(text);
   if (parsed !== undefined) return parsed;
-  const message = 'must be the SHA-256 of the CA certificate, 64 hex digits, as "cordon enroll-token create" prints it';
+  const message =
+    'must be the SHA-256 of the CA certificate, 64 hex digits, as "cordon enroll-token create" prints it';
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });

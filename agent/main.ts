@@ -41,9 +41,9 @@ withServer(program.command('run').description('run the agent; enrols first where
 withServer(program.command('enroll').description('make this computer a device'))
   .option('--token <token>', 'secret of an enrolment token')
   .action(action(enrollOnce));
-withStore(program.command('restore').description('at boot: put the isolation back before the network is up')).action(
-  action(restore),
-);
+withStore(
+  program.command('restore').description('at boot: put the isolation back before the network is up'),
+).action(action(restore));
 withStore(program.command('status').description('print what is enforced'))
   .option('--json', 'as JSON')
   .action(action(status));
@@ -56,7 +56,9 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     if (error.exitCode !== 0) {
-      console.error(`cordon-agent: ${error.message.replace(/^error: /, '')}; see "cordon-agent --help"`);
+      const text =
+        error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: /, '');
+      console.error(`cordon-agent: ${text}; see "cordon-agent --help"`);
       process.exitCode = 2;
     }
   } else {

@@ -1,11 +1,11 @@
 import { Subject, type Observable } from 'rxjs';
 import type { Clock } from '../../shared/clock.js';
-import type { CommandUpdate} from '../../shared/gen/cordon/v1/agent_service.js';
+import type { CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
 import { type CommandOrder } from '../../shared/gen/cordon/v1/agent_service.js';
 import { CommandState, type CommandResult, type CommandSpec } from '../../shared/gen/cordon/v1/command.js';
 import type { Logger } from '../../shared/log.js';
 import { fromDuration, fromTimestamp } from '../../shared/time.js';
-import type { CommandJournal} from './journal.js';
+import type { CommandJournal } from './journal.js';
 import { isFinal, type Entry } from './journal.js';
 
 /** Commands that wait or run; the server's own limit for a device is the same. */
@@ -20,7 +20,8 @@ export type Work = (spec: CommandSpec) => (() => Promise<CommandResult>) | undef
 export class CommandRunner {
   private readonly updated = new Subject<CommandUpdate>();
   private readonly queue: string[] = [];
-  private running: { readonly id: string; readonly end: (state: CommandState, error: string) => void } | undefined;
+  private running:
+    { readonly id: string; readonly end: (state: CommandState, error: string) => void } | undefined;
   private stopped = false;
 
   /** @param serverNow server clock, milliseconds since 1970, as far as it is known */

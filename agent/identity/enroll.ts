@@ -51,7 +51,11 @@ async function enrollAt(
 ): Promise<void> {
   const ca = await fetchCaCertificate(endpoint.address, endpoint.port, caFingerprint, HANDSHAKE_WITHIN_MS);
   const csr = await identity.enrollmentCsr();
-  const response = await managementPort(endpoint, [ca]).enroll(token, csr, hostname().slice(0, LONGEST_HOSTNAME));
+  const response = await managementPort(endpoint, [ca]).enroll(
+    token,
+    csr,
+    hostname().slice(0, LONGEST_HOSTNAME),
+  );
   // The pinned certificate is trusted, and what the server adds to it over the verified connection.
   const others = response.caCertificates.filter((der) => !der.equals(ca));
   identity.adoptEnrolment(response.certificate, [ca, ...others]);

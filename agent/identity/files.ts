@@ -43,7 +43,9 @@ export class IdentityFiles {
     if (existsSync(path)) {
       const id = readFileSync(path, 'utf8').trim();
       if (isId(id)) return id;
-      throw new IdentityError(`${path}: is not a UUID; restore it, or run "cordon-agent purge --yes" and enrol again`);
+      throw new IdentityError(
+        `${path}: is not a UUID; restore it, or run "cordon-agent purge --yes" and enrol again`,
+      );
     }
     const id = v4();
     writeDurably(path, `${id}\n`, 0o600);
@@ -98,6 +100,7 @@ export class IdentityFiles {
 /** Whether a certificate was made for a key. */
 export function belongsTo(certificate: Buffer, privateKey: Buffer): boolean {
   const key = createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' });
-  const spki = (der: ReturnType<typeof createPublicKey>): Buffer => der.export({ type: 'spki', format: 'der' });
+  const spki = (der: ReturnType<typeof createPublicKey>): Buffer =>
+    der.export({ type: 'spki', format: 'der' });
   return spki(new X509Certificate(certificate).publicKey).equals(spki(createPublicKey(key)));
 }

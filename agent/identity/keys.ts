@@ -12,7 +12,9 @@ export function newPrivateKey(): Buffer {
 
 /** A certificate signing request for a device, PKCS#10 DER, signed by its own key. */
 export async function makeCsr(deviceId: string, privateKey: Buffer): Promise<Buffer> {
-  const publicDer = createPublicKey(createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' })).export({
+  const publicDer = createPublicKey(
+    createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' }),
+  ).export({
     type: 'spki',
     format: 'der',
   });

@@ -9,7 +9,11 @@ import {
 import { IpFamily } from '../../shared/gen/cordon/v1/network.js';
 import { toTimestamp } from '../../shared/time.js';
 
-const { CHECK_RESULT_PASSED: PASSED, CHECK_RESULT_FAILED: FAILED, CHECK_RESULT_SKIPPED: SKIPPED } = CheckResult;
+const {
+  CHECK_RESULT_PASSED: PASSED,
+  CHECK_RESULT_FAILED: FAILED,
+  CHECK_RESULT_SKIPPED: SKIPPED,
+} = CheckResult;
 
 /** Tells whether a TCP connection to an endpoint can be made. Ends by itself, within seconds. */
 export type Probe = (endpoint: Endpoint) => Promise<boolean>;
@@ -100,7 +104,8 @@ async function checkRules({ enforcer, plan }: Subject): Promise<{ check: Evidenc
       case 'altered':
         return failed(found.detail);
       case 'intact':
-        if (found.planId !== plan.planId) return failed(`the packet filter holds another plan, ${found.planId}`);
+        if (found.planId !== plan.planId)
+          return failed(`the packet filter holds another plan, ${found.planId}`);
         return {
           check: check('rules-match-plan', PASSED, 'the rules in the packet filter equal the plan'),
           hash: found.rulesHash,
@@ -138,7 +143,8 @@ async function checkCanaries({ canaries, probe }: Subject): Promise<EvidenceChec
     canaries.map(async ({ endpoint, answeredBefore }) => {
       const where = `${endpoint.address} port ${endpoint.port}`;
       const family = familyOf(endpoint);
-      if (!answeredBefore) return check(name, SKIPPED, `${where} did not answer before the isolation`, family);
+      if (!answeredBefore)
+        return check(name, SKIPPED, `${where} did not answer before the isolation`, family);
       return (await probe(endpoint))
         ? check(name, FAILED, `${where} can still be reached`, family)
         : check(name, PASSED, `${where} answered before and cannot be reached now`, family);

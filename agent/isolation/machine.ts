@@ -6,7 +6,15 @@ import {
 } from '../../shared/gen/cordon/v1/isolation.js';
 import { fromDuration } from '../../shared/time.js';
 import { deadlineIn, elapsedMs, reanchored, remainingMs, type Deadline, type Moment } from './deadline.js';
-import { isActive, type Active, type Ended, type Isolation, type Order, type Proof, type State } from './state.js';
+import {
+  isActive,
+  type Active,
+  type Ended,
+  type Isolation,
+  type Order,
+  type Proof,
+  type State,
+} from './state.js';
 
 /** How long a new isolation waits for the server's confirmation (DESIGN 4.2). */
 export const CONFIRM_WITHIN_MS = 60_000;
@@ -117,7 +125,9 @@ export function nextDeadlineMs(state: State, now: Moment): number | undefined {
   if (!isActive(state)) return undefined;
   const { release: ends, serverLoss, confirmation } = state.isolation;
   const until = confirmation.kind === 'waiting' ? confirmation.until : undefined;
-  const left = [ends, serverLoss, until].flatMap((deadline) => (deadline ? [remainingMs(deadline, now)] : []));
+  const left = [ends, serverLoss, until].flatMap((deadline) =>
+    deadline ? [remainingMs(deadline, now)] : [],
+  );
   return left.length > 0 ? Math.max(0, Math.min(...left)) : undefined;
 }
 
@@ -233,7 +243,8 @@ function onDisturbed(state: State, detail: string, now: Moment): Step {
 function onServerLost(state: State, now: Moment): Step {
   if (!isActive(state) || state.isolation.serverLoss) return stay(state);
   const { onServerLoss, serverLossReleaseAfter } = state.isolation.settings;
-  if (onServerLoss !== ServerLossAction.SERVER_LOSS_ACTION_RELEASE || !serverLossReleaseAfter) return stay(state);
+  if (onServerLoss !== ServerLossAction.SERVER_LOSS_ACTION_RELEASE || !serverLossReleaseAfter)
+    return stay(state);
   const serverLoss = deadlineIn(fromDuration(serverLossReleaseAfter), now);
   return stay(withIsolation(state, { ...state.isolation, serverLoss }));
 }

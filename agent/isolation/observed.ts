@@ -53,8 +53,6 @@ export function toEnded(ended: Ended, state: State, enforcer: EnforcerKind): Obs
   };
 }
 
-function endedFields(
-  ended: Ended,
-): Pick<ObservedIsolation, 'isolationId' | 'endCause' | 'endedAt'> {
+function endedFields(ended: Ended): Pick<ObservedIsolation, 'isolationId' | 'endCause' | 'endedAt'> {
   return { isolationId: ended.id, endCause: ended.cause, endedAt: toTimestamp(ended.atMs) };
 }

@@ -1,30 +1,35 @@
-import { Subject, type Observable, type Subscription } from 'rxjs';
-import type { CancelTimer, Clock } from '../../shared/clock.js';
+import { Subject, type Observable } from 'rxjs';
+import type { Clock } from '../../shared/clock.js';
 import type { Violation } from '../../shared/errors.js';
 import { ApplyStatus, type AgentEvent, type DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
-import { IsolationMode, IsolationState, type ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import {
+  EnforcerKind,
+  IsolationMode,
+  IsolationState,
+  type ObservedIsolation,
+} from '../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../shared/ids.js';
 import type { Logger } from '../../shared/log.js';
 import { toTimestamp } from '../../shared/time.js';
+import type { Inspection } from '../enforce/enforcer.js';
 import type { Endpoint } from '../enforce/plan.js';
 import { Serial } from '../serial.js';
+import { Caretaker, type Occasion } from './caretaker.js';
 import { decide, releaseDelayOf, type Wanted } from './decide.js';
 import { remainingMs, type Moment } from './deadline.js';
 import { enforce, proveAgain, type EnforcementParts } from './enforcement.js';
 import { latencyMs } from './latency.js';
-import { next, nextDeadlineMs, type Effect, type Input } from './machine.js';
+import { next, type Effect, type Input } from './machine.js';
 import { hostNames, resolveHosts, type Lookup } from './names.js';
 import { toEnded, toObserved } from './observed.js';
-import { isActive, type Pins, type State } from './state.js';
+import { isActive, type Pins } from './state.js';
 import type { Durable, IsolationStore } from './store.js';
 import { validateDesiredState } from './validate.js';
 
-/** How often rules, names and failed effects are looked at again while the device is not released. */
-const INSPECT_EVERY_MS = 30_000;
-/** How soon something that failed is tried again. */
-const RETRY_AFTER_MS = 5_000;
 /** The kernel lets go by itself about now: a difference in the rules is no tampering. */
 const NEAR_DEADLINE_MS = 2_000;
+/** How far the kernel's deadline may be from ours before it is set again. */
+const DEADLINE_DRIFT_MS = 5_000;
 /** Decisions that are over and must not be carried out again; only the latest can come back. */
 const DONE_KEPT = 32;
 
@@ -68,10 +73,7 @@ export class IsolationOwner {
   private saveProblem = '';
   private orderedAt: Moment | undefined;
   private answering = false;
-  private checkWaits = false;
-  private stopped = false;
-  private watcher: Subscription | undefined;
-  private timer: CancelTimer | undefined;
+  private readonly caretaker: Caretaker;
 
   /** @throws StateFileError where the state file is damaged; the packet filter is left as it is */
   constructor(private readonly parts: OwnerParts) {
@@ -79,6 +81,16 @@ export class IsolationOwner {
     this.now = () => ({ bootId, sinceBootMs: clock.sinceBoot(), wallMs: clock.wall() });
     this.durable = this.saved = parts.store.load();
     this.applied = this.durable.desired;
+    this.caretaker = new Caretaker({
+      ...parts,
+      now: this.now,
+      watch: () => parts.enforcer.watch(),
+      look: (occasion, begun) =>
+        this.serial.run(() => {
+          begun();
+          return this.look(occasion);
+        }),
+    });
   }
 
   /** Emits when the state changed without having been asked to by a desired state. */
@@ -91,7 +103,9 @@ export class IsolationOwner {
     await this.serial.run(async () => {
       await this.feed({ kind: 'started' });
       if (this.durable.state.kind === 'RELEASED' && (await this.holdsRules())) {
-        this.parts.log.warn('the device is released, but rules of ours are in the packet filter: removing them');
+        this.parts.log.warn(
+          'the device is released, but rules of ours are in the packet filter: removing them',
+        );
         await this.feed({ kind: 'leftover' });
       }
       await this.feed({ kind: 'server-lost' });
@@ -100,9 +114,7 @@ export class IsolationOwner {
 
   /** Ends timers and watchers. What is enforced stays enforced. */
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.timer?.();
-    this.watcher?.unsubscribe();
+    this.caretaker.stop();
     await this.serial.idle();
     this.changed.complete();
   }
@@ -122,7 +134,8 @@ export class IsolationOwner {
       const { state, degradedReason } = this.observed();
       const whole =
         degradedReason === '' &&
-        (state === IsolationState.ISOLATION_STATE_ISOLATED || state === IsolationState.ISOLATION_STATE_RELEASED);
+        (state === IsolationState.ISOLATION_STATE_ISOLATED ||
+          state === IsolationState.ISOLATION_STATE_RELEASED);
       const status = whole ? ApplyStatus.APPLY_STATUS_APPLIED : ApplyStatus.APPLY_STATUS_DEGRADED;
       return { status, violations: [] };
     });
@@ -169,7 +182,9 @@ export class IsolationOwner {
   observed(): ObservedIsolation {
     const observed = toObserved(this.durable.state, this.parts.enforcer.kind, this.now());
     if (this.saveProblem === '') return observed;
-    const degradedReason = [observed.degradedReason, this.saveProblem].filter((text) => text !== '').join('; ');
+    const degradedReason = [observed.degradedReason, this.saveProblem]
+      .filter((text) => text !== '')
+      .join('; ');
     const state = isActive(this.durable.state) ? IsolationState.ISOLATION_STATE_DEGRADED : observed.state;
     return { ...observed, state, degradedReason };
   }
@@ -228,7 +243,7 @@ export class IsolationOwner {
       const follows = await this.perform(effect);
       if (follows) await this.feed(follows);
     }
-    this.arm();
+    this.caretaker.arm(this.durable.state, this.saveProblem !== '');
   }
 
   private async perform(effect: Effect): Promise<Input | undefined> {
@@ -250,7 +265,10 @@ export class IsolationOwner {
         const { state } = this.durable;
         const restored = 'proof' in state && state.proof !== undefined;
         const restoredAt = restored ? toTimestamp(this.parts.clock.wall()) : undefined;
-        this.parts.log.warn({ detail: effect.detail, restored }, 'somebody changed the rules of the isolation');
+        this.parts.log.warn(
+          { detail: effect.detail, restored },
+          'somebody changed the rules of the isolation',
+        );
         this.parts.tell({ $case: 'tamperDetected', value: { detail: effect.detail, restoredAt } });
         return undefined;
       }
@@ -298,29 +316,36 @@ export class IsolationOwner {
     if (!this.answering) this.changed.next();
   }
 
+  private async look(occasion: Occasion): Promise<void> {
+    if (occasion === 'time') await this.feed({ kind: 'tick' });
+    await this.checkRules();
+    if (occasion === 'time') await this.refreshPins();
+    this.caretaker.arm(this.durable.state, this.saveProblem !== '');
+  }
+
   /** Compares the packet filter with what was applied, and restores it. */
   private async checkRules(): Promise<void> {
     const { state } = this.durable;
-    if (this.stopped || !isActive(state) || !('proof' in state) || !state.proof) return;
-    const { release } = state.isolation;
-    if (release && remainingMs(release, this.now()) < NEAR_DEADLINE_MS) return;
-    const detail = await this.difference(state.proof.planId);
-    if (detail !== undefined) await this.feed({ kind: 'disturbed', detail });
+    if (!isActive(state) || !('proof' in state) || !state.proof) return;
+    const { isolation, proof } = state;
+    const left = isolation.release && remainingMs(isolation.release, this.now());
+    if (left !== undefined && left < NEAR_DEADLINE_MS) return;
+    const found = await this.inspect();
+    const detail = differenceOf(found, proof.planId);
+    if (detail !== undefined) return this.feed({ kind: 'disturbed', detail });
+    // The kernel's own deadline does not count suspend; it is set again to what is left.
+    const simulated = this.parts.enforcer.kind === EnforcerKind.ENFORCER_KIND_RECORDING;
+    const holds = found.kind === 'intact' && !simulated ? found.holdsForMs : undefined;
+    if (holds !== undefined && Math.abs(holds - (left ?? Infinity)) > DEADLINE_DRIFT_MS) {
+      await this.feed({ kind: 'ordered', order: isolation });
+    }
   }
 
-  private async difference(planId: string): Promise<string | undefined> {
+  private async inspect(): Promise<Inspection> {
     try {
-      const found = await this.parts.enforcer.inspect();
-      switch (found.kind) {
-        case 'absent':
-          return 'our rules were removed';
-        case 'altered':
-          return found.detail;
-        case 'intact':
-          return found.planId === planId ? undefined : `our rules were replaced by those of plan ${found.planId}`;
-      }
+      return await this.parts.enforcer.inspect();
     } catch (error) {
-      return `our rules cannot be read: ${(error as Error).message}`;
+      return { kind: 'altered', detail: `our rules cannot be read: ${(error as Error).message}` };
     }
   }
 
@@ -347,54 +372,17 @@ export class IsolationOwner {
       return false;
     }
   }
-
-  /** Sets the timer and the watcher that the present state needs; a released device has neither. */
-  private arm(): void {
-    this.timer?.();
-    this.timer = undefined;
-    const { state } = this.durable;
-    const watches = state.kind !== 'RELEASED' && !this.stopped;
-    if (watches) this.watcher ??= this.watch();
-    else {
-      this.watcher?.unsubscribe();
-      this.watcher = undefined;
-    }
-    if (this.stopped || (!watches && this.saveProblem === '')) return;
-    const wait = failing(state) ? RETRY_AFTER_MS : INSPECT_EVERY_MS;
-    const deadline = nextDeadlineMs(state, this.now()) ?? Infinity;
-    this.timer = this.parts.clock.after(Math.min(wait, deadline), () => this.check(true));
-  }
-
-  private watch(): Subscription {
-    return this.parts.enforcer.watch().subscribe({
-      next: () => this.check(false),
-      error: (error: unknown) => {
-        this.watcher = undefined;
-        this.parts.log.warn({ err: error }, 'the watch over the packet filter ended; the next inspection renews it');
-      },
-    });
-  }
-
-  /** Any number of disturbances that wait are one look. */
-  private check(timePassed: boolean): void {
-    if (this.stopped || (this.checkWaits && !timePassed)) return;
-    if (!timePassed) this.checkWaits = true;
-    const run = async (): Promise<void> => {
-      if (!timePassed) this.checkWaits = false;
-      if (this.stopped) return;
-      if (timePassed) await this.feed({ kind: 'tick' });
-      await this.checkRules();
-      if (timePassed) await this.refreshPins();
-      this.arm();
-    };
-    this.serial.run(run).catch((error: unknown) => {
-      this.parts.log.error({ err: error }, 'the isolation could not be checked (this is a bug)');
-    });
-  }
 }
 
-function failing(state: State): boolean {
-  return state.kind === 'RELEASING' || state.kind === 'ENFORCING' || (state.kind === 'DEGRADED' && !state.proof);
+function differenceOf(found: Inspection, planId: string): string | undefined {
+  switch (found.kind) {
+    case 'absent':
+      return 'our rules were removed';
+    case 'altered':
+      return found.detail;
+    case 'intact':
+      return found.planId === planId ? undefined : `our rules were replaced by those of plan ${found.planId}`;
+  }
 }
 
 function withDone(done: readonly string[], id: string | undefined): readonly string[] {

@@ -3,11 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeDurably } from '../../shared/durable-file.js';
 import { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
-import {
-  IsolationEvidence,
-  IsolationMode,
-  IsolationSettings,
-} from '../../shared/gen/cordon/v1/isolation.js';
+import { IsolationEvidence, IsolationMode, IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import type { State } from './state.js';
 
 /** Everything about isolation that has to survive a crash. Written whole, as one file. */
@@ -32,7 +28,11 @@ export class StateFileError extends Error {
   override readonly name = 'StateFileError';
 }
 
-export const NOTHING_YET: Durable = { state: { kind: 'RELEASED', last: undefined }, desired: undefined, done: [] };
+export const NOTHING_YET: Durable = {
+  state: { kind: 'RELEASED', last: undefined },
+  desired: undefined,
+  done: [],
+};
 
 const FORMAT = 1;
 
@@ -47,7 +47,7 @@ export function fileStore(dataDir: string): IsolationStore {
       try {
         return fromText(readFileSync(path, 'utf8'));
       } catch (error) {
-        const why = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+        const why = (error as Error).message.replaceAll(/\s+/g, ' ');
         throw new StateFileError(
           `${path}: is damaged (${why}); what is enforced stays enforced. Restore the file from a backup, or run "cordon-agent purge --yes" and enrol again`,
         );

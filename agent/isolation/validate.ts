@@ -36,7 +36,8 @@ export function validateDesiredState(desired: DesiredState, appliedGeneration: b
   if (desired.directive) found.push(...validateDirective(desired.directive));
   if (desired.manualSettings) found.push(...validateSettings(desired.manualSettings, 'manual_settings'));
   else found.push({ field: 'manual_settings', description: 'is required' });
-  if (desired.automaticSettings) found.push(...validateSettings(desired.automaticSettings, 'automatic_settings'));
+  if (desired.automaticSettings)
+    found.push(...validateSettings(desired.automaticSettings, 'automatic_settings'));
   return found.slice(0, MOST_VIOLATIONS);
 }
 
@@ -44,7 +45,10 @@ function validateDirective(directive: IsolationDirective): Violation[] {
   const found: Violation[] = [];
   if (!isId(directive.id)) found.push({ field: 'directive.id', description: 'must be a UUID in lower case' });
   const { action, reason } = directive;
-  if (action !== IsolationAction.ISOLATION_ACTION_ISOLATE && action !== IsolationAction.ISOLATION_ACTION_RELEASE) {
+  if (
+    action !== IsolationAction.ISOLATION_ACTION_ISOLATE &&
+    action !== IsolationAction.ISOLATION_ACTION_RELEASE
+  ) {
     found.push({ field: 'directive.action', description: 'is not an action that this version knows' });
   }
   if (reason.length < 1 || reason.length > 1000) {
@@ -59,10 +63,16 @@ function validateSettings(settings: IsolationSettings, path: string): Violation[
   if (settings.notificationText.length > 2000) {
     found.push({ field: `${path}.notification_text`, description: 'must have at most 2000 characters' });
   }
-  if (!(settings.onServerLoss in ServerLossAction) || settings.onServerLoss < 0) {
+  if (
+    settings.onServerLoss === ServerLossAction.UNRECOGNIZED ||
+    !(settings.onServerLoss in ServerLossAction)
+  ) {
     found.push({ field: `${path}.on_server_loss`, description: 'is not an action that this version knows' });
   }
-  if (!(settings.onUnconfirmed in UnconfirmedAction) || settings.onUnconfirmed < 0) {
+  if (
+    settings.onUnconfirmed === UnconfirmedAction.UNRECOGNIZED ||
+    !(settings.onUnconfirmed in UnconfirmedAction)
+  ) {
     found.push({ field: `${path}.on_unconfirmed`, description: 'is not an action that this version knows' });
   }
   if (settings.onServerLoss === ServerLossAction.SERVER_LOSS_ACTION_RELEASE) {

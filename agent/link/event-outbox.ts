@@ -90,4 +90,5 @@ function onlyInforms({ event }: AgentEvent): boolean {
   return event?.$case !== 'detectionFound' && event?.$case !== 'tamperDetected';
 }
 
-const encode = (event: AgentEvent): string => Buffer.from(AgentEvent.encode(event).finish()).toString('base64');
+const encode = (event: AgentEvent): string =>
+  Buffer.from(AgentEvent.encode(event).finish()).toString('base64');

@@ -3,7 +3,6 @@ import type { CancelTimer } from '../../shared/clock.js';
 import { EnrollmentStatus } from '../../shared/gen/cordon/v1/enrollment_service.js';
 import type { Hello, Welcome } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
-import type { Logger } from '../../shared/log.js';
 import { fromDuration } from '../../shared/time.js';
 import type { Endpoint } from '../enforce/plan.js';
 import type { Credentials, Slot } from '../identity/files.js';
@@ -74,7 +73,7 @@ export class Link {
       try {
         end = await this.attempt();
       } catch (error) {
-        end = { kind: 'lost', reason: (error as Error).message, refused: true, code: '' };
+        end = { kind: 'lost', reason: (error as Error).message, refused: false, code: '' };
       }
       const delay = this.delayAfter(end);
       if (this.stopping) return;
@@ -90,7 +89,7 @@ export class Link {
     const { owner, addresses, identity, dial, log } = this.parts;
     // While isolated no name is looked up: what was pinned before is what the packet filter lets through.
     if (!owner.isolated) await addresses.refresh();
-    await this.renewIfExpired();
+    if (identity.expired(this.parts.clock.wall())) await this.renewExpired();
     const endpoints = addresses.agentEndpoints();
     if (endpoints.length === 0) throw new Error('the name of the server has no address');
     const { slot, credentials } = identity.forConnection();
@@ -156,7 +155,10 @@ export class Link {
       if (error !== '') throw new Error(error);
       identity.candidateIssued(der);
     } catch (problem) {
-      log.warn({ err: problem }, 'no new certificate; the present one stays in use, and it is tried again later');
+      log.warn(
+        { err: problem },
+        'no new certificate; the present one stays in use, and it is tried again later',
+      );
       identity.renewalRefused(clock.wall());
       return this.scheduleRenewal();
     }
@@ -196,23 +198,30 @@ export class Link {
     const status = await this.askEach((port) => port.status(standing.certificate));
     switch (status) {
       case EnrollmentStatus.ENROLLMENT_STATUS_BANNED:
-        return log.error('BANNED: the server has banned this device; an operator can lift it with "cordon devices unban"');
+        return log.error(
+          'BANNED: the server has banned this device; an operator can lift it with "cordon devices unban"',
+        );
       case EnrollmentStatus.ENROLLMENT_STATUS_UNKNOWN:
         return log.error(
           'UNKNOWN: the server does not know this device; if it was removed on purpose, run "cordon-agent purge --yes" and enrol again',
         );
-      default:
+      case EnrollmentStatus.ENROLLMENT_STATUS_EXPIRED:
+        // This computer's clock is behind: by its own reckoning the certificate is still valid.
+        return this.renewExpired();
+      case EnrollmentStatus.ENROLLMENT_STATUS_ACTIVE:
+      case EnrollmentStatus.ENROLLMENT_STATUS_UNSPECIFIED:
+      case EnrollmentStatus.UNRECOGNIZED:
+      case undefined:
         return;
     }
   }
 
-  private async renewIfExpired(): Promise<void> {
-    const { clock, identity, log } = this.parts;
-    const expired = await identity.expired(clock.wall());
-    if (!expired) return;
-    const certificate = await this.askEach((port) => port.renew(expired.certificate, expired.csr));
-    if (!certificate) return;
-    identity.renewed(certificate);
+  private async renewExpired(): Promise<void> {
+    const { identity, log } = this.parts;
+    const { certificate, csr } = await identity.sameKeyRenewal();
+    const renewed = await this.askEach((port) => port.renew(certificate, csr));
+    if (!renewed) return;
+    identity.renewed(renewed);
     log.info('the expired certificate was renewed');
   }
 

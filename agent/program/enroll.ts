@@ -20,7 +20,13 @@ export async function enrollOnce(flags: Flags): Promise<void> {
   const how = 'as "cordon enroll-token create" prints it';
   if (secret === undefined) throw new ConfigError(`--token: missing; give the token ${how}`);
   if (caFingerprint === undefined) throw new ConfigError(`--ca-fingerprint: missing; give it ${how}`);
-  const addresses = new ServerAddresses(dataDir, config.agent_server, config.server, systemClock, systemLookup);
+  const addresses = new ServerAddresses(
+    dataDir,
+    config.agent_server,
+    config.server,
+    systemClock,
+    systemLookup,
+  );
   await enroll(identity, addresses, config.server, { token: secret, caFingerprint });
   console.log(`enrolled as device ${identity.deviceId}; next: start "cordon-agent run"`);
 }

@@ -9,7 +9,8 @@ const KNOWN = [EnforceError, IdentityError, ManagementError, StateFileError];
 /** What a person reads when a command fails, and the exit code: 2 for wrong input, 1 for everything else. */
 export function explain(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof ConfigError) return { text: oneLine(error.message), exitCode: 2 };
-  if (KNOWN.some((kind) => error instanceof kind)) return { text: oneLine((error as Error).message), exitCode: 1 };
+  if (KNOWN.some((kind) => error instanceof kind))
+    return { text: oneLine((error as Error).message), exitCode: 1 };
   const { code, path, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM') {
     return { text: `${path ?? 'data_dir'}: permission denied; run as root`, exitCode: 1 };

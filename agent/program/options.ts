@@ -23,5 +23,7 @@ export function readSettings(flags: Flags): AgentSettings {
 export function readConfig(flags: Flags): AgentConfig {
   const config = completed(readSettings(flags));
   if (config) return config;
-  throw new ConfigError('server: missing; give the management port of the server, for example --server cordon.example.com:7444');
+  throw new ConfigError(
+    'server: missing; give the management port of the server, for example --server cordon.example.com:7444',
+  );
 }

@@ -13,7 +13,9 @@ export async function purge(flags: Flags): Promise<void> {
   const { yes, ...others } = flags;
   const settings = readSettings(others);
   if (yes !== true) {
-    throw new ConfigError('--yes: missing; purge releases this device and forgets its identity, give --yes to do so');
+    throw new ConfigError(
+      '--yes: missing; purge releases this device and forgets its identity, give --yes to do so',
+    );
   }
   await chooseEnforcer(settings.enforcer).clear();
   for (const name of filesIn(settings.data_dir)) {

@@ -48,7 +48,8 @@ function lines(observed: ObservedIsolation, generation: bigint): string[] {
   if (observed.requestedBy) rows.push(['requested by', observed.requestedBy]);
   if (observed.enforcedAt) rows.push(['since', new Date(fromTimestamp(observed.enforcedAt)).toISOString()]);
   if (observed.until) rows.push(['until', new Date(fromTimestamp(observed.until)).toISOString()]);
-  if (observed.evidence) rows.push(['verification', word(verificationToJSON(observed.evidence.verification))]);
+  if (observed.evidence)
+    rows.push(['verification', word(verificationToJSON(observed.evidence.verification))]);
   if (observed.degradedReason) rows.push(['degraded', observed.degradedReason]);
   return rows.map(([name, value]) => `${name.padEnd(14)}${value}`);
 }
