@@ -1,11 +1,11 @@
 import { Subject, type Observable } from 'rxjs';
 import type { Clock } from '../../shared/clock.js';
-import type { CommandUpdate} from '../../shared/gen/cordon/v1/agent_service.js';
+import type { CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
 import { type CommandOrder } from '../../shared/gen/cordon/v1/agent_service.js';
 import { CommandState, type CommandResult, type CommandSpec } from '../../shared/gen/cordon/v1/command.js';
 import type { Logger } from '../../shared/log.js';
 import { fromDuration, fromTimestamp } from '../../shared/time.js';
-import type { CommandJournal} from './journal.js';
+import type { CommandJournal } from './journal.js';
 import { isFinal, type Entry } from './journal.js';
 
 /** Commands that wait or run; the server's own limit for a device is the same. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { deviceIdFromUri } from '../../shared/ids.js';
-import type { IdentityFiles} from './files.js';
+import type { IdentityFiles } from './files.js';
 import { belongsTo, type Credentials, type KeyPair, type Slot } from './files.js';
 import { makeCsr, newPrivateKey } from './keys.js';
 import { isExpired, renewalDueMs } from './renewal.js';
@@ -115,10 +115,16 @@ export class Identity {
     this.renewAtMs = nowMs + RETRY_RENEWAL_MS;
   }
 
-  /** The certificate in use, with a request to renew it, if it has expired. */
-  async expired(nowMs: number): Promise<{ readonly certificate: Buffer; readonly csr: Buffer } | undefined> {
+  /** Whether the certificate in use has expired, as far as this computer's clock can tell. */
+  expired(nowMs: number): boolean {
+    const certificate = this.current()?.certificate;
+    return certificate !== undefined && isExpired(new X509Certificate(certificate), nowMs);
+  }
+
+  /** The certificate in use, with a request to renew it for the same key. */
+  async sameKeyRenewal(): Promise<{ readonly certificate: Buffer; readonly csr: Buffer }> {
     const pair = this.current();
-    if (!pair?.certificate || !isExpired(new X509Certificate(pair.certificate), nowMs)) return undefined;
+    if (!pair?.certificate) throw new Error('this device is not enrolled (this is a bug)');
     return { certificate: pair.certificate, csr: await makeCsr(this.deviceId, pair.privateKey) };
   }
 

@@ -64,14 +64,14 @@ function validateSettings(settings: IsolationSettings, path: string): Violation[
     found.push({ field: `${path}.notification_text`, description: 'must have at most 2000 characters' });
   }
   if (
-    !(settings.onServerLoss in ServerLossAction) ||
-    settings.onServerLoss === ServerLossAction.UNRECOGNIZED
+    settings.onServerLoss === ServerLossAction.UNRECOGNIZED ||
+    !(settings.onServerLoss in ServerLossAction)
   ) {
     found.push({ field: `${path}.on_server_loss`, description: 'is not an action that this version knows' });
   }
   if (
-    !(settings.onUnconfirmed in UnconfirmedAction) ||
-    settings.onUnconfirmed === UnconfirmedAction.UNRECOGNIZED
+    settings.onUnconfirmed === UnconfirmedAction.UNRECOGNIZED ||
+    !(settings.onUnconfirmed in UnconfirmedAction)
   ) {
     found.push({ field: `${path}.on_unconfirmed`, description: 'is not an action that this version knows' });
   }

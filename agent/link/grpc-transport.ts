@@ -1,6 +1,6 @@
-import { credentials, status, type ClientDuplexStream } from '@grpc/grpc-js';
+import { connectivityState, credentials, status, type ClientDuplexStream } from '@grpc/grpc-js';
 import { isIPv6 } from 'node:net';
-import type { Observable} from 'rxjs';
+import type { Observable } from 'rxjs';
 import { Subject } from 'rxjs';
 import { isServiceError, readServiceError } from '../../shared/errors.js';
 import {
@@ -60,20 +60,36 @@ export async function dialGrpc(
     await ready(client);
   } catch (error) {
     client.close();
-    throw new StreamError(`${address} port ${port}: ${(error as Error).message}`, true, '');
+    throw new StreamError(`${address} port ${port}: ${(error as Error).message}`, false, '');
   }
   return new GrpcTransport(client);
 }
 
+/**
+ * Resolves when the TLS connection stands. The client's own `waitForReady` goes on waiting after the attempt has failed,
+ * so a server that restarts would cost its whole deadline each time.
+ */
 function ready(client: AgentServiceClient): Promise<void> {
+  const channel = client.getChannel();
+  const deadline = Date.now() + CONNECT_WITHIN_MS;
   return new Promise((resolve, reject) => {
-    client.waitForReady(Date.now() + CONNECT_WITHIN_MS, (error) =>
-      error
-        ? reject(
-            new Error('no TLS connection within 10 s (nothing listens there, or the certificate is refused)'),
-          )
-        : resolve(),
-    );
+    const look = (late?: Error): void => {
+      if (late) return reject(new Error(`no TLS connection within ${CONNECT_WITHIN_MS / 1000} s`));
+      const state = channel.getConnectivityState(true);
+      switch (state) {
+        case connectivityState.READY:
+          return resolve();
+        case connectivityState.IDLE:
+        case connectivityState.CONNECTING:
+          return channel.watchConnectivityState(state, deadline, look);
+        case connectivityState.TRANSIENT_FAILURE:
+        case connectivityState.SHUTDOWN:
+          return reject(
+            new Error('no TLS connection: nothing listens there, or it is not the server of this device'),
+          );
+      }
+    };
+    look();
   });
 }
 

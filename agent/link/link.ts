@@ -73,7 +73,7 @@ export class Link {
       try {
         end = await this.attempt();
       } catch (error) {
-        end = { kind: 'lost', reason: (error as Error).message, refused: true, code: '' };
+        end = { kind: 'lost', reason: (error as Error).message, refused: false, code: '' };
       }
       const delay = this.delayAfter(end);
       if (this.stopping) return;
@@ -89,7 +89,7 @@ export class Link {
     const { owner, addresses, identity, dial, log } = this.parts;
     // While isolated no name is looked up: what was pinned before is what the packet filter lets through.
     if (!owner.isolated) await addresses.refresh();
-    await this.renewIfExpired();
+    if (identity.expired(this.parts.clock.wall())) await this.renewExpired();
     const endpoints = addresses.agentEndpoints();
     if (endpoints.length === 0) throw new Error('the name of the server has no address');
     const { slot, credentials } = identity.forConnection();
@@ -205,18 +205,23 @@ export class Link {
         return log.error(
           'UNKNOWN: the server does not know this device; if it was removed on purpose, run "cordon-agent purge --yes" and enrol again',
         );
-      default:
+      case EnrollmentStatus.ENROLLMENT_STATUS_EXPIRED:
+        // This computer's clock is behind: by its own reckoning the certificate is still valid.
+        return this.renewExpired();
+      case EnrollmentStatus.ENROLLMENT_STATUS_ACTIVE:
+      case EnrollmentStatus.ENROLLMENT_STATUS_UNSPECIFIED:
+      case EnrollmentStatus.UNRECOGNIZED:
+      case undefined:
         return;
     }
   }
 
-  private async renewIfExpired(): Promise<void> {
-    const { clock, identity, log } = this.parts;
-    const expired = await identity.expired(clock.wall());
-    if (!expired) return;
-    const certificate = await this.askEach((port) => port.renew(expired.certificate, expired.csr));
-    if (!certificate) return;
-    identity.renewed(certificate);
+  private async renewExpired(): Promise<void> {
+    const { identity, log } = this.parts;
+    const { certificate, csr } = await identity.sameKeyRenewal();
+    const renewed = await this.askEach((port) => port.renew(certificate, csr));
+    if (!renewed) return;
+    identity.renewed(renewed);
     log.info('the expired certificate was renewed');
   }
 

@@ -37,7 +37,13 @@ export type SessionEnd =
   | { readonly kind: 'drained'; readonly afterMs: number }
   /** This side closed it. */
   | { readonly kind: 'closed' }
-  | { readonly kind: 'lost'; readonly reason: string; readonly refused: boolean; readonly code: string };
+  | {
+      readonly kind: 'lost';
+      readonly reason: string;
+      /** The server may not want this device: it is worth asking why. */
+      readonly refused: boolean;
+      readonly code: string;
+    };
 
 export interface SessionParts {
   readonly clock: Clock;
@@ -286,7 +292,8 @@ export class Session {
 
   private failWith(error: unknown): void {
     if (this.phase === 'finishing') return this.end(this.whenFinished);
-    const refused = error instanceof StreamError && error.refused;
+    // With TLS 1.3 a certificate is refused after the client's handshake: the stream just breaks before Welcome.
+    const refused = this.phase === 'greeting' || (error instanceof StreamError && error.refused);
     const code = error instanceof StreamError ? error.reason : '';
     this.end({ ...lost((error as Error).message), refused, code });
   }

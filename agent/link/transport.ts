@@ -23,7 +23,7 @@ export class StreamError extends Error {
   override readonly name = 'StreamError';
 
   /**
-   * @param refused the server does not want this device, for now or for good: it is worth asking why
+   * @param refused the server does not want this device, for now or for good
    * @param reason stable reason of the server, for example `DEVICE_BANNED`; empty: none was given
    */
   constructor(

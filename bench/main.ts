@@ -1,0 +1,22 @@
+import { requireNetAdmin } from '../test/net/site/index.js';
+import { measureApply } from './apply/apply.js';
+import { measureBroadcast } from './fleet/broadcast.js';
+import { print } from './report.js';
+
+/** `npm run bench`: every figure beside a named peer, measured in the same run. */
+
+async function main(): Promise<void> {
+  requireNetAdmin();
+  console.log('Ratios of this run on this machine; below 1 is better than the peer.\n');
+  print(await measureApply({ rounds: 30, exclusions: 0 }));
+  print(await measureApply({ rounds: 10, exclusions: 1000 }));
+  print(await measureBroadcast({ agents: 2000, rounds: 5 }));
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,17 @@
+/** Waits until `holds` is true. Resolves to the time it took, milliseconds. @throws Error that says what was awaited */
+export async function until(
+  what: string,
+  withinMs: number,
+  holds: () => boolean | Promise<boolean>,
+): Promise<number> {
+  const start = performance.now();
+  for (;;) {
+    if (await holds()) return performance.now() - start;
+    if (performance.now() - start > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
