@@ -130,7 +130,7 @@ describe('the renewal of certificates, end to end', () => {
     agent = RealAgent.existing(device.folder, server, { clock: LONG_AGO });
     const again = agent;
     await again.start();
-    await until('it is back', 15_000, () => again.running.connected);
+    await until('it is back', 10_000, () => again.running.connected);
     expect(server.log, 'TLS refused it first').to.match(/client certificate of \S+ has expired/);
     await until('current', 3_000, () => operator.isCurrent());
   });
