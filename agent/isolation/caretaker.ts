@@ -19,8 +19,8 @@ export interface CaretakerParts {
   readonly log: Logger;
   readonly now: () => Moment;
   readonly watch: () => Observable<Disturbance>;
-  /** Looks, after everything that is under way. */
-  readonly look: (occasion: Occasion) => Promise<void>;
+  /** Looks, after everything that is under way; calls `begun` when it begins. */
+  readonly look: (occasion: Occasion, begun: () => void) => Promise<void>;
 }
 
 /** Decides when to look at the isolation again: deadlines, disturbances, retries. A released device costs nothing. */
@@ -28,6 +28,7 @@ export class Caretaker {
   private timer: CancelTimer | undefined;
   private watcher: Subscription | undefined;
   private looksSoon = false;
+  private lookedAtMs = 0;
   private stopped = false;
 
   constructor(private readonly parts: CaretakerParts) {}
@@ -37,13 +38,19 @@ export class Caretaker {
     this.timer?.();
     this.timer = undefined;
     const active = state.kind !== 'RELEASED' && !this.stopped;
+    if (!this.watcher) this.lookedAtMs = this.parts.clock.sinceBoot();
     if (active) this.watcher ??= this.watch();
     else this.unwatch();
     if (this.stopped || (!active && !unsaved)) return;
     const { clock, now } = this.parts;
     const wait = unsaved || isFailing(state) ? RETRY_AFTER_MS : INSPECT_EVERY_MS;
     const deadline = nextDeadlineMs(state, now()) ?? Infinity;
-    this.timer = clock.after(Math.min(wait, deadline), () => this.run('time'));
+    // Counted from the last look: whatever else happens in between does not put the next one off.
+    const left = Math.max(0, this.lookedAtMs + wait - clock.sinceBoot());
+    this.timer = clock.after(Math.min(left, deadline), () => {
+      this.lookedAtMs = clock.sinceBoot();
+      this.run('time');
+    });
   }
 
   /** Nothing is looked at any more. */
@@ -76,14 +83,13 @@ export class Caretaker {
 
   private run(occasion: Occasion): void {
     this.looksSoon = true;
-    this.parts
-      .look(occasion)
-      .catch((error: unknown) => {
-        this.parts.log.error({ err: error }, 'the isolation could not be checked (this is a bug)');
-      })
-      .finally(() => {
-        this.looksSoon = false;
-      });
+    // What happens from here on needs another look.
+    const begun = (): void => {
+      this.looksSoon = false;
+    };
+    this.parts.look(occasion, begun).catch((error: unknown) => {
+      this.parts.log.error({ err: error }, 'the isolation could not be checked (this is a bug)');
+    });
   }
 }
 

@@ -85,7 +85,11 @@ export class IsolationOwner {
       ...parts,
       now: this.now,
       watch: () => parts.enforcer.watch(),
-      look: (occasion) => this.serial.run(() => this.look(occasion)),
+      look: (occasion, begun) =>
+        this.serial.run(() => {
+          begun();
+          return this.look(occasion);
+        }),
     });
   }
 

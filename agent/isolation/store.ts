@@ -47,7 +47,7 @@ export function fileStore(dataDir: string): IsolationStore {
       try {
         return fromText(readFileSync(path, 'utf8'));
       } catch (error) {
-        const why = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+        const why = (error as Error).message.replaceAll(/\s+/g, ' ');
         throw new StateFileError(
           `${path}: is damaged (${why}); what is enforced stays enforced. Restore the file from a backup, or run "cordon-agent purge --yes" and enrol again`,
         );

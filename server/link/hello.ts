@@ -6,8 +6,8 @@ import { HostFacts } from '../../shared/gen/cordon/v1/device.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { alreadyKnown, buildDesiredState } from '../desired/desired-state.js';
-import { storeObserved } from '../desired/reports.js';
-import { violation } from './refusals.js';
+import { storeObserved, type ReportedDevice } from '../desired/reports.js';
+import { replaced, violation } from './refusals.js';
 import type { Stream } from './registry.js';
 import { appendAudit } from '../store/audit.js';
 import type { DevicesTable } from '../store/schema.js';
@@ -74,17 +74,33 @@ export async function openStream(
   return { epoch, generation: Number(device.generation), upToDate };
 }
 
-/** @throws CordonError when the device was removed meanwhile */
-export async function loadDevice(tx: Tx, deviceId: string): Promise<Selectable<DevicesTable>> {
-  const device = await tx.selectFrom('devices').selectAll().where('id', '=', deviceId).executeTakeFirst();
-  if (!device || device.banned) {
-    throw new CordonError(
-      status.PERMISSION_DENIED,
-      device ? ErrorReason.ERROR_REASON_DEVICE_BANNED : ErrorReason.ERROR_REASON_CERTIFICATE_UNKNOWN,
-      device ? 'the device is banned' : 'the device is not known; enrol it again',
-    );
-  }
+/** @throws CordonError when the device was banned or removed meanwhile */
+async function loadDevice(tx: Tx, deviceId: string): Promise<Selectable<DevicesTable>> {
+  const query = tx.selectFrom('devices').selectAll().where('id', '=', deviceId);
+  return welcome(await query.executeTakeFirst());
+}
+
+/**
+ * What a report is weighed against, read at each message of a stream: no more columns than that.
+ * @throws CordonError when the device was banned or removed meanwhile, or a newer stream has taken over
+ */
+export async function loadFenced(tx: Tx, deviceId: string, epoch: number): Promise<ReportedDevice> {
+  const query = tx
+    .selectFrom('devices')
+    .select(['id', 'banned', 'epoch', 'generation', 'observed_generation', 'directive_proto'])
+    .where('id', '=', deviceId);
+  const device = welcome(await query.executeTakeFirst());
+  if (Number(device.epoch) !== epoch) throw replaced();
   return device;
+}
+
+function welcome<Row extends Pick<Selectable<DevicesTable>, 'banned'>>(device: Row | undefined): Row {
+  if (device && !device.banned) return device;
+  throw new CordonError(
+    status.PERMISSION_DENIED,
+    device ? ErrorReason.ERROR_REASON_DEVICE_BANNED : ErrorReason.ERROR_REASON_CERTIFICATE_UNKNOWN,
+    device ? 'the device is banned' : 'the device is not known; enrol it again',
+  );
 }
 
 /**

@@ -21,12 +21,12 @@ import type { Logger } from '../../shared/log.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
 import { isFinal, storeUpdate, takeForDelivery, cancellations } from '../commands/queue.js';
 import { buildDesiredState } from '../desired/desired-state.js';
-import { storeReport } from '../desired/reports.js';
+import { storeReport, type ReportedDevice } from '../desired/reports.js';
 import type { DeviceCertificates } from '../identity/device-certificates.js';
 import type { Store, Tx } from '../store/store.js';
 import type { DeviceChanges } from './device-changes.js';
 import { storeEvent } from './events.js';
-import { PROTOCOL_VERSION, checkHello, loadDevice, openStream } from './hello.js';
+import { PROTOCOL_VERSION, checkHello, loadFenced, openStream } from './hello.js';
 import { Outbox, type Outgoing } from './outbox.js';
 import { replaced, slowConsumer, violation } from './refusals.js';
 import type { Registry, Stream } from './registry.js';
@@ -308,11 +308,10 @@ export class Session implements Stream {
 
   /** Runs a change in a transaction that is refused if a newer stream of the device has taken over. */
   private fenced<Result>(
-    change: (tx: Tx, now: number, device: Awaited<ReturnType<typeof loadDevice>>) => Promise<Result>,
+    change: (tx: Tx, now: number, device: ReportedDevice) => Promise<Result>,
   ): Promise<Result> {
     return this.deps.store.write(async (tx) => {
-      const device = await loadDevice(tx, this.deviceId);
-      if (Number(device.epoch) !== this.epoch) throw replaced();
+      const device = await loadFenced(tx, this.deviceId, this.epoch);
       return change(tx, this.deps.clock.wall(), device);
     });
   }

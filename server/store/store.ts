@@ -14,6 +14,7 @@ import {
 import Sqlite from 'libsql';
 import { migrations } from './migrations.js';
 import type { Database } from './schema.js';
+import { withStatementCache } from './statement-cache.js';
 import { GroupCommit, type Reader, type Tx } from './group-commit.js';
 
 export type { Reader, Tx };
@@ -38,7 +39,7 @@ export class Store {
     file.pragma('synchronous = FULL');
     file.pragma('busy_timeout = 5000');
     const db = new Kysely<Database>({
-      dialect: new SqliteDialect({ database: file }),
+      dialect: new SqliteDialect({ database: withStatementCache(file) }),
       plugins: [bytesAsBuffers],
     });
     const migrator = new Migrator({

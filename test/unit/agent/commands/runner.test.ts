@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { CommandJournal } from '../../../../agent/commands/journal.js';
+import { CommandRunner, type Work } from '../../../../agent/commands/runner.js';
+import { CommandOrder, type CommandUpdate } from '../../../../shared/gen/cordon/v1/agent_service.js';
+import { CommandResult, CommandState, type CommandSpec } from '../../../../shared/gen/cordon/v1/command.js';
+import { toDuration, toTimestamp } from '../../../../shared/time.js';
+import { settled, silent } from '../../../fakes/agent-owner.js';
+import { FakeClock } from '../../../fakes/fake-clock.js';
+
+const DAY = 86_400_000;
+
+describe('the command runner', () => {
+  let folder: string;
+  let clock: FakeClock;
+  let runner: CommandRunner;
+  let updates: CommandUpdate[];
+  let runs: number;
+  let finish: (result: CommandResult) => void;
+  let fail: (error: Error) => void;
+
+  const work: Work = ({ work: what }: CommandSpec) =>
+    what?.$case === 'selfTest'
+      ? () => {
+          runs += 1;
+          return new Promise((resolve, reject) => ((finish = resolve), (fail = reject)));
+        }
+      : undefined;
+  function start(): void {
+    updates = [];
+    runner = new CommandRunner(new CommandJournal(folder, clock), work, clock, () => clock.wall(), silent);
+    runner.updates.subscribe((update) => updates.push(update));
+  }
+  const order = (id: string, change: Partial<CommandOrder> = {}): CommandOrder => ({
+    ...CommandOrder.fromPartial({ id, spec: { work: { $case: 'selfTest', value: {} } } }),
+    expiresAt: toTimestamp(clock.wall() + 60_000),
+    runTimeout: toDuration(10_000),
+    ...change,
+  });
+  const steps = (id: string): string[] =>
+    updates
+      .filter((update) => update.id === id)
+      .map(({ state }) => CommandState[state].replace('COMMAND_STATE_', ''));
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'cordon-commands-'));
+    clock = new FakeClock();
+    runs = 0;
+    start();
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('runs one command after the other', async () => {
+    runner.order(order('a'));
+    runner.order(order('b'));
+    expect([steps('a'), steps('b')]).to.deep.equal([['ACCEPTED', 'RUNNING'], ['ACCEPTED']]);
+    finish(CommandResult.fromPartial({}));
+    await settled();
+    expect([steps('a').at(-1), steps('b').at(-1)]).to.deep.equal(['SUCCEEDED', 'RUNNING']);
+  });
+
+  it('says why a command failed', async () => {
+    runner.order(order('a'));
+    fail(new Error('no nft'));
+    await settled();
+    expect(updates.at(-1)).to.include({ state: CommandState.COMMAND_STATE_FAILED, error: 'no nft' });
+  });
+
+  it('refuses what it does not know, and what came too late', () => {
+    runner.order(order('a', { spec: { work: undefined } }));
+    runner.order(order('b', { expiresAt: toTimestamp(clock.wall()) }));
+    expect([steps('a'), steps('b')]).to.deep.equal([['REJECTED'], ['EXPIRED']]);
+    expect(runs).to.equal(0);
+  });
+
+  it('does not start a command that expired while it waited', async () => {
+    runner.order(order('a', { runTimeout: toDuration(600_000) }));
+    runner.order(order('b', { expiresAt: toTimestamp(clock.wall() + 1_000) }));
+    clock.advance(2_000);
+    finish(CommandResult.fromPartial({}));
+    await settled();
+    expect(steps('b')).to.deep.equal(['ACCEPTED', 'EXPIRED']);
+  });
+
+  it('gives up on a command that runs too long, and ignores what it says later', async () => {
+    runner.order(order('a'));
+    clock.advance(10_000);
+    finish(CommandResult.fromPartial({}));
+    await settled();
+    expect(steps('a')).to.deep.equal(['ACCEPTED', 'RUNNING', 'TIMED_OUT']);
+  });
+
+  it('cancels a command that runs, one that waits, and one that has not come yet', () => {
+    runner.order(order('a'));
+    runner.order(order('b'));
+    for (const id of ['b', 'a', 'c']) runner.cancel(id);
+    runner.order(order('c'));
+    expect(steps('a').at(-1)).to.equal('CANCELLED');
+    expect(steps('b')).to.deep.equal(['ACCEPTED', 'CANCELLED']);
+    expect(steps('c')).to.deep.equal(['CANCELLED', 'CANCELLED']);
+    expect(runs).to.equal(1);
+  });
+
+  it('knows after a crash what ran, and runs what had only been accepted', async () => {
+    runner.order(order('a'));
+    runner.order(order('b'));
+    start();
+    await settled();
+    expect(runner.pending().map(({ id, state }) => [id, state])).to.deep.equal([
+      ['a', CommandState.COMMAND_STATE_TIMED_OUT],
+      ['b', CommandState.COMMAND_STATE_RUNNING],
+    ]);
+    expect(runs).to.equal(2);
+  });
+
+  it('answers a duplicate from the journal for 7 days, and takes it for a new one afterwards', () => {
+    runner.order(order('a', { spec: { work: undefined } }));
+    clock.advance(6 * DAY);
+    start();
+    runner.order(order('a'));
+    expect(steps('a')).to.deep.equal(['REJECTED']);
+    clock.advance(2 * DAY);
+    start();
+    runner.order(order('a'));
+    expect(steps('a')).to.deep.equal(['ACCEPTED', 'RUNNING']);
+  });
+
+  it('takes no more than 50 commands at a time', () => {
+    for (let n = 0; n < 51; n++) runner.order(order(`command-${n}`));
+    expect(steps('command-49')).to.deep.equal(['ACCEPTED']);
+    expect(steps('command-50')).to.deep.equal(['REJECTED']);
+  });
+});
