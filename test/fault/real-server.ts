@@ -7,6 +7,7 @@ import { Client, Metadata, credentials, type MethodDefinition } from '@grpc/grpc
 import { packageRoot } from '../../shared/package-root.js';
 import { fetchCaCertificate } from '../../shared/tls/fetch-ca.js';
 import { toPem } from '../../shared/tls/pem.js';
+import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -112,6 +113,7 @@ export class ManagementClient {
 
   constructor(port: number, ca: string, token: string) {
     this.client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(ca)), {
+      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 200,
       'grpc.use_local_subchannel_pool': 1,
