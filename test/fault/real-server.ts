@@ -113,6 +113,7 @@ export class ManagementClient {
 
   constructor(port: number, ca: string, token: string) {
     this.client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(ca)), {
+      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 200,
       'grpc.use_local_subchannel_pool': 1,
