@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,12 +95,6 @@ export class RealServer {
     return new ManagementClient(this.managementPort, this.ca, this.token);
   }
 
-  /** Process memory, bytes. */
-  memory(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
-  }
-
   async close(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
@@ -113,7 +107,6 @@ export class ManagementClient {
 
   constructor(port: number, ca: string, token: string) {
     this.client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(ca)), {
-      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 200,
       'grpc.use_local_subchannel_pool': 1,
