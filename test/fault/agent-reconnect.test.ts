@@ -155,11 +155,13 @@ describe('an agent behind a network that fails', () => {
 
   it('ends an isolation that was sent into a dead connection and released before it arrived', () =>
     withAgent({}, async ({ proxy, agent, operator }) => {
-      proxy.halfOpen();
+      proxy.hush();
       const { directiveId: lost } = await operator.isolate();
-      // Long enough for the record to say that it was written to the stream.
-      await pause(500);
+      const sent = async (): Promise<boolean> => (await operator.isolations())[0]?.deliveredAt !== undefined;
+      await until('it is on record as sent', 2_000, sent);
       await operator.release();
+      await until('the agent notices', 3_000, () => !agent.running.connected);
+      proxy.speak();
       await until('the device is current', BACK_WITHIN_MS, () => operator.isCurrent());
       expect(agent.running.status().state).to.equal(IsolationState.ISOLATION_STATE_RELEASED);
       expect(agent.history).to.not.include(lost);
@@ -170,9 +172,11 @@ describe('an agent behind a network that fails', () => {
     }));
 
   it('runs a command that was given during a fault, once', () =>
-    withAgent({}, async ({ proxy, operator }) => {
-      proxy.halfOpen();
+    withAgent({}, async ({ proxy, agent, operator }) => {
+      proxy.hush();
       const id = await operator.selfTest();
+      await until('the agent notices', 3_000, () => !agent.running.connected);
+      proxy.speak();
       await until('the command has ended', BACK_WITHIN_MS, async () =>
         isFinal((await operator.command(id)).state),
       );
