@@ -15,6 +15,7 @@ import {
 } from '../enforcer.js';
 import type { Plan } from '../plan.js';
 import { readRenderContext } from './cgroups.js';
+import { hookPriorityOf, priorityBehind } from './hook-priority.js';
 import { isReleased, parseListing, structuralDifference } from './listing.js';
 import { monitorEvents } from './monitor.js';
 import { listTable, loadTransaction } from './nft.js';
@@ -29,6 +30,8 @@ export class NftablesEnforcer implements Enforcer {
   readonly kind = EnforcerKind.ENFORCER_KIND_NFTABLES;
   /** What this process wrote last; undefined after `clear` and before the first `apply`. */
   private applied: Fingerprint | undefined;
+  /** Where the chains at the hooks are; undefined: there are none, null: nobody has looked yet. */
+  private priority: number | undefined | null = null;
   /** Reading back while a transaction is under way would compare the old with the new. */
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -39,11 +42,13 @@ export class NftablesEnforcer implements Enforcer {
 
   apply(plan: Plan): Promise<Applied> {
     return this.inTurn(async () => {
-      const { text, counts, unsupported } = renderPlan(plan, readRenderContext());
+      if (this.priority === null) await this.list();
+      const priority = priorityBehind(this.priority ?? undefined);
+      const { text, counts, unsupported } = renderPlan(plan, readRenderContext(), priority);
       await loadTransaction(text);
-      const listing = await listTable();
+      const listing = await this.list();
       const difference =
-        listing === undefined ? 'the table is not there' : structuralDifference(listing, counts);
+        listing === undefined ? 'the table is not there' : structuralDifference(listing, counts, priority);
       if (listing === undefined || difference !== undefined) {
         throw new EnforceError(
           `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
@@ -59,7 +64,7 @@ export class NftablesEnforcer implements Enforcer {
     return this.inTurn(async () => {
       await loadTransaction(renderRemoval());
       this.applied = undefined;
-      if ((await listTable()) !== undefined) {
+      if ((await this.list()) !== undefined) {
         throw new EnforceError(
           'table inet cordon is still there after its removal: nft delete table inet cordon',
         );
@@ -94,7 +99,7 @@ export class NftablesEnforcer implements Enforcer {
   }
 
   private async compare(expected: Fingerprint | undefined): Promise<Inspection> {
-    const text = await listTable();
+    const text = await this.list();
     if (text === undefined) return { kind: 'absent' };
     const listing = parseListing(text);
     const { planId, rulesHash, holdsForMs } = listing;
@@ -120,6 +125,13 @@ export class NftablesEnforcer implements Enforcer {
       return { kind: 'altered', detail: 'rules in table inet cordon differ from what was applied' };
     }
     return { kind: 'intact', planId, rulesHash, holdsForMs };
+  }
+
+  private async list(): Promise<string | undefined> {
+    this.priority = null;
+    const listing = await listTable();
+    this.priority = listing === undefined ? undefined : hookPriorityOf(listing);
+    return listing;
   }
 
   /** Undefined while everything is as this process left it. */
