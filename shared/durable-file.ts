@@ -1,14 +1,6 @@
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from './folder.js';
 
 /**
  * Replaces a file so that after a crash there is either the old content or the new one, whole: temporary file in the
@@ -17,7 +9,7 @@ import { dirname } from 'node:path';
  */
 export function writeDurably(path: string, content: string | Uint8Array, mode: number): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const temporary = `${path}.${process.pid}.new`;
   const file = openSync(temporary, 'w', mode);
   try {

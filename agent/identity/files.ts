@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { v4 } from 'uuid';
 import { readIfThere, syncFolder, writeDurably } from '../../shared/durable-file.js';
+import { makeFolder } from '../../shared/folder.js';
 import { isId } from '../../shared/ids.js';
 import { certificatesFromPem, toPem } from '../../shared/tls/pem.js';
 
@@ -34,7 +35,7 @@ const FILES: Readonly<Record<Slot, string>> = { current: 'credentials.pem', cand
 /** The identity of a device on disk. Every write is safe against a crash before it returns. */
 export class IdentityFiles {
   constructor(private readonly dataDir: string) {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
   }
 
   /** Made at the first call and kept for ever. */

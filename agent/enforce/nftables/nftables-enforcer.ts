@@ -25,6 +25,9 @@ import { renderPlan, renderRemoval } from './render.js';
 /** Events of one transaction arrive together; one look afterwards is enough. Milliseconds. */
 const SETTLE_MS = 25;
 
+/** Somebody may change the rules between loading and reading back: so often are they loaded before that is a failure. */
+const LOAD_ATTEMPTS = 3;
+
 /** Isolates with one nftables table, `inet cordon`, that is replaced as a whole. docs/security.md says what passes. */
 export class NftablesEnforcer implements Enforcer {
   readonly kind = EnforcerKind.ENFORCER_KIND_NFTABLES;
@@ -43,20 +46,23 @@ export class NftablesEnforcer implements Enforcer {
   apply(plan: Plan): Promise<Applied> {
     return this.inTurn(async () => {
       if (this.priority === null) await this.list();
-      const priority = priorityBehind(this.priority ?? undefined);
-      const { text, counts, unsupported } = renderPlan(plan, readRenderContext(), priority);
-      await loadTransaction(text);
-      const listing = await this.list();
-      const difference =
-        listing === undefined ? 'the table is not there' : structuralDifference(listing, counts, priority);
-      if (listing === undefined || difference !== undefined) {
-        throw new EnforceError(
-          `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
-        );
+      const context = readRenderContext();
+      let difference: string | undefined;
+      for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
+        const priority = priorityBehind(this.priority ?? undefined);
+        const { text, counts, unsupported } = renderPlan(plan, context, priority);
+        await loadTransaction(text);
+        const listing = await this.list();
+        difference =
+          listing === undefined ? 'the table is not there' : structuralDifference(listing, counts, priority);
+        if (listing === undefined || difference !== undefined) continue;
+        const { rulesHash } = parseListing(listing);
+        this.applied = { planId: plan.planId, rulesHash };
+        return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
       }
-      const { rulesHash } = parseListing(listing);
-      this.applied = { planId: plan.planId, rulesHash };
-      return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
+      throw new EnforceError(
+        `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
+      );
     });
   }
 

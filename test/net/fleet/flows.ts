@@ -46,7 +46,7 @@ export async function startFlows(device: Host, peer: Host, port: number, interva
   return {
     crossed: async () => new Map([...(await sent.read()), ...(await received.read())]),
     stop: async () => {
-      for (const { host, id } of running) await (await host.tools()).call('stopStream', { id });
+      await Promise.all(running.map(async ({ host, id }) => (await host.tools()).call('stopStream', { id })));
       await sent.remove();
       await received.remove();
     },
