@@ -1,5 +1,6 @@
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Violation } from '../../shared/errors.js';
+import { characters } from '../../shared/characters.js';
 import { contentHash } from '../../shared/desired-state.js';
 import { validateExclusions } from '../../shared/exclusions/validate.js';
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
@@ -51,7 +52,7 @@ function validateDirective(directive: IsolationDirective): Violation[] {
   ) {
     found.push({ field: 'directive.action', description: 'is not an action that this version knows' });
   }
-  if (reason.length < 1 || reason.length > 1000) {
+  if (reason === '' || characters(reason) > 1000) {
     found.push({ field: 'directive.reason', description: 'must have 1 to 1000 characters' });
   }
   return [...found, ...validateDelay(directive.releaseDelay, 'directive.release_delay')];
@@ -60,7 +61,7 @@ function validateDirective(directive: IsolationDirective): Violation[] {
 function validateSettings(settings: IsolationSettings, path: string): Violation[] {
   const found = validateExclusions(settings.exclusions, `${path}.exclusions`);
   found.push(...validateDelay(settings.releaseDelay, `${path}.release_delay`));
-  if (settings.notificationText.length > 2000) {
+  if (characters(settings.notificationText) > 2000) {
     found.push({ field: `${path}.notification_text`, description: 'must have at most 2000 characters' });
   }
   if (

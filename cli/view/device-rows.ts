@@ -21,8 +21,8 @@ export const DEVICE_HEADINGS = ['NAME', 'STATE', 'VERIFIED', 'REMAINING', 'CONNE
 export function deviceRow(device: Device, now: number): Cell[] {
   return [
     cell(device.name),
-    stateCell(device),
-    verifiedCell(device),
+    stateCell(device, now),
+    verifiedCell(device, now),
     remainingCell(device, now),
     connectionCell(device, now),
     cell(device.id, 'faint'),
@@ -30,7 +30,7 @@ export function deviceRow(device: Device, now: number): Cell[] {
 }
 
 /** What is known, never what is hoped for: an order that the device has not reported is pending. */
-export function stateCell(device: Device): Cell {
+export function stateCell(device: Device, now: number): Cell {
   if (device.rejection) return cell(`refused → stays ${observedWord(device)}`, 'bad');
   if (device.observedGeneration < device.generation) {
     return cell(`pending → ${desiredWord(device)}`, 'waiting');
@@ -39,6 +39,7 @@ export function stateCell(device: Device): Cell {
   if (isEnforcing(state) && device.observed?.enforcer === EnforcerKind.ENFORCER_KIND_RECORDING) {
     return cell('simulated', 'waiting');
   }
+  if (isOver(device, now)) return cell('not known (time is up)', 'waiting');
   const word = observedWord(device);
   switch (state) {
     case IsolationState.ISOLATION_STATE_ISOLATED:
@@ -54,6 +55,13 @@ export function stateCell(device: Device): Cell {
     default:
       return cell(word);
   }
+}
+
+/** The packet filter lets go at that time, whether or not anybody is there to tell. */
+function isOver({ observed }: Device, now: number): boolean {
+  return (
+    isEnforcing(observed?.state) && observed?.until !== undefined && fromTimestamp(observed.until) <= now
+  );
 }
 
 function isEnforcing(state: IsolationState | undefined): boolean {
@@ -93,8 +101,9 @@ function desiredWord({ directive }: Device): string {
 }
 
 /** The proof, as the device gave it. A simulation proves nothing. */
-export function verifiedCell({ observed }: Device): Cell {
-  if (!isEnforcing(observed?.state)) return cell('-', 'faint');
+export function verifiedCell(device: Device, now: number): Cell {
+  const { observed } = device;
+  if (!isEnforcing(observed?.state) || isOver(device, now)) return cell('-', 'faint');
   if (observed?.enforcer === EnforcerKind.ENFORCER_KIND_RECORDING) return cell('no (simulated)', 'waiting');
   return verificationCell(observed?.evidence?.verification);
 }
@@ -138,10 +147,10 @@ export function deviceFields(device: Device, now: number): [string, Cell][] {
   const fields: [string, Cell | undefined][] = [
     ['Name', cell(device.name)],
     ['Id', cell(device.id)],
-    ['State', stateCell(device)],
+    ['State', stateCell(device, now)],
     ['Refused because', text(device.rejection, 'bad')],
     ['Degraded because', text(observed?.degradedReason, 'bad')],
-    ['Verified', verifiedCell(device)],
+    ['Verified', verifiedCell(device, now)],
     ['Remaining', remainingCell(device, now)],
     ['Connection', connectionCell(device, now)],
     ['Generation', cell(`${device.observedGeneration} of ${device.generation} reported`)],

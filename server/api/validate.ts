@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { characters } from '../../shared/characters.js';
 import { CordonError, invalid } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
@@ -6,9 +7,6 @@ import { isId } from '../../shared/ids.js';
 import { formatDuration, fromDuration } from '../../shared/time.js';
 
 const REASON_LIMIT = 1000;
-
-/** Characters as people count them: an emoji is one. */
-const length = (text: string): number => [...text].length;
 
 /** @throws CordonError INVALID_FIELD unless `reason` has 1 to 1000 characters beside white space */
 export function requireReason(reason: string): void {
@@ -20,7 +18,7 @@ export function requireReason(reason: string): void {
 
 /** @throws CordonError INVALID_FIELD unless `text` has `least` to `most` characters */
 export function requireText(field: string, text: string, least: number, most: number): void {
-  const count = length(text);
+  const count = characters(text);
   if (count < least || count > most) {
     throw invalid([{ field, description: `must have ${least} to ${most} characters; it has ${count}` }]);
   }

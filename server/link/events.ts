@@ -9,7 +9,7 @@ import { violation } from './refusals.js';
 /** Stores an event once, however often it is sent. @throws CordonError when it has no usable id */
 export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, now: number): Promise<void> {
   if (!isId(event.id)) {
-    throw violation(`event.id "${event.id}" is not a UUID`);
+    throw violation(`event.id "${event.id.slice(0, 64)}" is not a UUID`);
   }
   const inserted = await tx
     .insertInto('events')

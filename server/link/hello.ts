@@ -26,7 +26,8 @@ export interface Opened {
 /** Checks what needs no store. @throws CordonError */
 export function checkHello(hello: Hello, deviceId: string): void {
   if (hello.deviceId !== deviceId) {
-    throw violation(`Hello names device "${hello.deviceId}"; the certificate belongs to ${deviceId}`);
+    const named = hello.deviceId.slice(0, 64);
+    throw violation(`Hello names device "${named}"; the certificate belongs to ${deviceId}`);
   }
   if (!hello.observed) throw violation('Hello.observed is missing');
   if (hello.openCommandIds.length > 50) throw violation('Hello.open_command_ids has more than 50 entries');

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   Kysely,
@@ -33,6 +34,9 @@ export class Store {
   /** Opens or makes the SQLite file and brings its schema up to date. */
   static async openSqlite(path: string): Promise<Store> {
     makeFolder(dirname(path), 0o700);
+    // SQLite gives its other files the permissions of this one; the folder may be older and open to others.
+    closeSync(openSync(path, 'a', 0o600));
+    chmodSync(path, 0o600);
     const file = new Sqlite(path);
     // WAL and FULL: a commit that was answered survives a loss of power.
     file.pragma('journal_mode = WAL');

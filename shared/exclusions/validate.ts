@@ -1,4 +1,5 @@
 import { isAbsolute, win32 } from 'node:path';
+import { characters } from '../characters.js';
 import type { Violation } from '../errors.js';
 import { ExclusionDirection, type ApplicationMatch, type Exclusion } from '../gen/cordon/v1/exclusion.js';
 import type { PortRange } from '../gen/cordon/v1/network.js';
@@ -38,10 +39,10 @@ function validateExclusion(exclusion: Exclusion, path: string): Violation[] {
   const refuse = (field: string, description: string): void => {
     found.push({ field: `${path}.${field}`, description });
   };
-  if (exclusion.name.length === 0 || exclusion.name.length > EXCLUSION_LIMITS.name) {
+  if (exclusion.name === '' || characters(exclusion.name) > EXCLUSION_LIMITS.name) {
     refuse('name', `must have 1 to ${EXCLUSION_LIMITS.name} characters`);
   }
-  if (exclusion.description.length > EXCLUSION_LIMITS.description) {
+  if (characters(exclusion.description) > EXCLUSION_LIMITS.description) {
     refuse('description', `must have at most ${EXCLUSION_LIMITS.description} characters`);
   }
   if (

@@ -351,6 +351,21 @@ describe('nftables enforcer, with packets', () => {
     await agent.call('stopWatch');
   });
 
+  it('puts every table behind the one that it replaces, so that no packet falls between the two', async () => {
+    const priorities = async (): Promise<number[]> => {
+      const { stdout } = await device.exec('nft', ['-nn', 'list', 'table', 'inet', 'cordon']);
+      return [...stdout.matchAll(/priority (-?\d+);/g)].map(([, priority]) => Number(priority));
+    };
+    await agent.apply(plan());
+    expect(await priorities()).to.deep.equal([-99, -99]);
+    await agent.apply(plan([{ protocol: TCP, remotePorts: port(80) }]));
+    expect(await priorities()).to.deep.equal([-98, -98]);
+    await agent.kill();
+    agent = await DeviceAgent.start(device);
+    await agent.apply(plan());
+    expect(await priorities()).to.deep.equal([-97, -97]);
+  });
+
   it('recognises its rules after a restart, and notices what was changed meanwhile', async () => {
     const applied = await agent.apply(plan([], 60_000));
     await agent.kill();

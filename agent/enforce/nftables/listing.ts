@@ -31,6 +31,7 @@ export function parseListing(text: string): Listing {
 export function structuralDifference(
   listing: string,
   wanted: ReadonlyMap<string, number>,
+  priority: number,
 ): string | undefined {
   const { counts } = parseListing(listing);
   for (const [entry, count] of wanted) {
@@ -41,7 +42,7 @@ export function structuralDifference(
   if (extra) return `${extra} is not ours`;
   if (/^\tflags /m.test(listing)) return 'the table carries flags that are not ours';
   for (const hook of ['input', 'output']) {
-    if (!listing.includes(`type filter hook ${hook} priority -10; policy accept;`)) {
+    if (!listing.includes(`type filter hook ${hook} priority ${priority}; policy accept;`)) {
       return `chain ${hook} is not attached to its hook`;
     }
   }

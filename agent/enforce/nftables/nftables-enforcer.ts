@@ -15,6 +15,7 @@ import {
 } from '../enforcer.js';
 import type { Plan } from '../plan.js';
 import { readRenderContext } from './cgroups.js';
+import { hookPriorityOf, priorityBehind } from './hook-priority.js';
 import { isReleased, parseListing, structuralDifference, type Listing } from './listing.js';
 import { monitorEvents } from './monitor.js';
 import { listTable, loadAndList, loadTransaction } from './nft.js';
@@ -32,6 +33,8 @@ export class NftablesEnforcer implements Enforcer {
   readonly kind = EnforcerKind.ENFORCER_KIND_NFTABLES;
   /** What this process wrote last; undefined after `clear` and before the first `apply`. */
   private applied: Fingerprint | undefined;
+  /** Where the chains at the hooks are; undefined: there are none, null: nobody has looked yet. */
+  private priority: number | undefined | null = null;
   /** Reading back while a transaction is under way would compare the old with the new. */
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -42,10 +45,8 @@ export class NftablesEnforcer implements Enforcer {
 
   apply(plan: Plan): Promise<Applied> {
     return this.inTurn(async () => {
-      const rendered = renderPlan(plan, readRenderContext());
-      const { unsupported } = rendered;
-      const { rulesHash } = await loadAndReadBack(plan, rendered, this.applied === undefined);
-      this.applied = { planId: plan.planId, rulesHash };
+      const { listing, unsupported } = await this.loadAndReadBack(plan);
+      this.applied = { planId: plan.planId, rulesHash: listing.rulesHash };
       return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
     });
   }
@@ -54,7 +55,7 @@ export class NftablesEnforcer implements Enforcer {
     return this.inTurn(async () => {
       await loadTransaction(renderRemoval());
       this.applied = undefined;
-      if ((await listTable()) !== undefined) {
+      if ((await this.list()) !== undefined) {
         throw new EnforceError(
           'table inet cordon is still there after its removal: nft delete table inet cordon',
         );
@@ -89,7 +90,7 @@ export class NftablesEnforcer implements Enforcer {
   }
 
   private async compare(expected: Fingerprint | undefined): Promise<Inspection> {
-    const text = await listTable();
+    const text = await this.list();
     if (text === undefined) return { kind: 'absent' };
     const listing = parseListing(text);
     const { planId, rulesHash, holdsForMs } = listing;
@@ -115,6 +116,46 @@ export class NftablesEnforcer implements Enforcer {
       return { kind: 'altered', detail: 'rules in table inet cordon differ from what was applied' };
     }
     return { kind: 'intact', planId, rulesHash, holdsForMs };
+  }
+
+  /** @throws EnforceError where nft refuses the rules, or the kernel does not hold them however often they are loaded */
+  private async loadAndReadBack(
+    plan: Plan,
+  ): Promise<{ readonly listing: Listing; readonly unsupported: Rendered['unsupported'] }> {
+    if (this.priority === null) await this.list();
+    const context = readRenderContext();
+    // Probably: where somebody made the table since we looked, the text that replaces it is loaded instead.
+    const absent = this.priority === undefined;
+    let difference: string | undefined;
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
+      const priority = priorityBehind(this.priority ?? undefined);
+      const { text, creation, counts, unsupported } = renderPlan(plan, context, priority);
+      const listed = await this.noting(() =>
+        loadAndList(absent && attempt === 0 ? [creation, text] : [text]),
+      );
+      const listing = listed === undefined ? undefined : parseListing(listed);
+      difference =
+        listed === undefined ? 'the table is not there' : structuralDifference(listed, counts, priority);
+      if (listing !== undefined && difference === undefined) {
+        if (listing.planId === plan.planId) return { listing, unsupported };
+        difference = 'the table does not carry the name of the plan';
+      }
+    }
+    throw new EnforceError(
+      `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
+    );
+  }
+
+  private list(): Promise<string | undefined> {
+    return this.noting(listTable);
+  }
+
+  /** Remembers where the chains of a listing are; nothing, if there is no listing to be had. */
+  private async noting(read: () => Promise<string | undefined>): Promise<string | undefined> {
+    this.priority = null;
+    const listing = await read();
+    this.priority = listing === undefined ? undefined : hookPriorityOf(listing);
+    return listing;
   }
 
   /** Undefined while everything is as this process left it. */
@@ -143,28 +184,4 @@ export class NftablesEnforcer implements Enforcer {
     this.tail = turn.catch(() => undefined);
     return turn;
   }
-}
-
-/**
- * @param first whether there is probably no table of ours yet
- * @throws EnforceError where nft refuses the rules, or the kernel does not hold them however often they are loaded
- */
-async function loadAndReadBack(
-  { planId }: Plan,
-  { text, creation, counts }: Rendered,
-  first: boolean,
-): Promise<Listing> {
-  let difference: string | undefined;
-  for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
-    const listed = await loadAndList(first && attempt === 0 ? [creation, text] : [text]);
-    const listing = listed === undefined ? undefined : parseListing(listed);
-    difference = listed === undefined ? 'the table is not there' : structuralDifference(listed, counts);
-    if (listing !== undefined && difference === undefined) {
-      if (listing.planId === planId) return listing;
-      difference = 'the table does not carry the name of the plan';
-    }
-  }
-  throw new EnforceError(
-    `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
-  );
 }

@@ -1,5 +1,6 @@
 import type { Endpoint, Plan, UnsupportedRule } from '../plan.js';
 import { cgroupMatch, type CgroupMatch } from './cgroup-match.js';
+import { FIRST_PRIORITY } from './hook-priority.js';
 import { renderExclusions, type CgroupLookup, type NftSet } from './exclusions.js';
 
 export const TABLE = 'inet cordon';
@@ -51,8 +52,9 @@ interface Chain {
 /**
  * The whole table as one transaction. docs/security.md says in words what each family of rules lets pass; the functions
  * below stand in its order.
+ * @param priority of the chains at the hooks; behind those of the table that is replaced (hook-priority.ts)
  */
-export function renderPlan(plan: Plan, context: RenderContext): Rendered {
+export function renderPlan(plan: Plan, context: RenderContext, priority = FIRST_PRIORITY): Rendered {
   const fromHere = renderExclusions(plan.rules, 'out', context.findCgroup);
   const fromThere = renderExclusions(plan.rules, 'in', context.findCgroup);
   const accept = (conditions: string): string => `${conditions} accept`.trimStart();
@@ -93,7 +95,7 @@ export function renderPlan(plan: Plan, context: RenderContext): Rendered {
     `  ${comment}`,
     holdSet(plan.expiresInMs),
     ...sets.map(setText),
-    ...orderedForReference(chains).map(chainText),
+    ...orderedForReference(chains).map((chain) => chainText(chain, priority)),
     '}\n',
   ].join('\n');
   const text = REMOVE + table;
@@ -201,8 +203,8 @@ function setText({ name, type, elements }: NftSet): string {
   return `  set ${name} { type ${type}; flags interval; elements = { ${elements.join(', ')} }; }`;
 }
 
-function chainText({ name, hook, rules }: Chain): string {
-  const header = hook ? [`    type filter hook ${hook} priority filter - 10; policy accept;`] : [];
+function chainText({ name, hook, rules }: Chain, priority: number): string {
+  const header = hook ? [`    type filter hook ${hook} priority ${priority}; policy accept;`] : [];
   return [`  chain ${name} {`, ...header, ...rules.map((rule) => `    ${rule}`), '  }'].join('\n');
 }
 

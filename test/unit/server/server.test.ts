@@ -64,7 +64,9 @@ describe('a server', () => {
   };
 
   it('makes a CA whose key only its user can read, and a token that works', async () => {
-    expect(statSync(join(server.dataDir, 'ca.key')).mode & 0o777).to.equal(0o600);
+    for (const file of ['ca.key', 'cordon.db', 'cordon.db-wal', 'cordon.db-shm']) {
+      expect(statSync(join(server.dataDir, file)).mode & 0o777, file).to.equal(0o600);
+    }
     expect(readFileSync(join(server.dataDir, 'ca.crt'), 'utf8')).to.equal(server.caPem);
     const { apiToken } = await answer<{ apiToken?: { operatorName: string; role: Role } }>((done) =>
       operators.getCurrentOperator({}, server.admin, done),

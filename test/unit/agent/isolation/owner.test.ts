@@ -131,6 +131,13 @@ describe('the owner of the isolation', () => {
     expect(site.owner.observed().state).to.equal(ISOLATED);
   });
 
+  it('counts the characters of a reason as the server does', async () => {
+    const reason = '\u{1f512}'.repeat(1000);
+    expect((await handle(desired(1n, isolate(ISOLATION, { reason })))).violations).to.deep.equal([]);
+    const longer = await handle(desired(2n, isolate(OTHER_ISOLATION, { reason: `${reason}.` })));
+    expect(longer.violations.map(({ field }) => field)).to.deep.equal(['directive.reason']);
+  });
+
   it('does not start an isolation again that has ended here', async () => {
     await handle(desired(1n, isolate()));
     await site.owner.confirm(ISOLATION);

@@ -24,8 +24,8 @@ describe('a device in a list', () => {
       observed: isolated,
       directive: { action: IsolationAction.ISOLATION_ACTION_RELEASE },
     });
-    expect(stateCell(pending).text).to.equal('pending → released');
-    expect(stateCell({ ...pending, observedGeneration: 2n }).text).to.equal('isolated');
+    expect(stateCell(pending, NOW).text).to.equal('pending → released');
+    expect(stateCell({ ...pending, observedGeneration: 2n }, NOW).text).to.equal('isolated');
   });
 
   it('is shown as simulated when its enforcer blocks nothing', () => {
@@ -36,18 +36,27 @@ describe('a device in a list', () => {
         evidence: { verification: Verification.VERIFICATION_VERIFIED },
       },
     });
-    expect(stateCell(simulated).text).to.equal('simulated');
-    expect(verifiedCell(simulated).text).to.equal('no (simulated)');
+    expect(stateCell(simulated, NOW).text).to.equal('simulated');
+    expect(verifiedCell(simulated, NOW).text).to.equal('no (simulated)');
+  });
+
+  it('is not shown as isolated when its time was up and it has not been heard since', () => {
+    const observed = { ...isolated, until: toTimestamp(NOW) };
+    expect(stateCell(Device.fromPartial({ observed }), NOW)).to.deep.equal({
+      text: 'not known (time is up)',
+      tone: 'waiting',
+    });
+    expect(stateCell(Device.fromPartial({ observed }), NOW - 1).text).to.equal('isolated');
   });
 
   it('shows a refusal and what the device still does', () => {
     const refused = Device.fromPartial({ generation: 2n, observed: isolated, rejection: 'bad port' });
-    expect(stateCell(refused).text).to.equal('refused → stays isolated');
+    expect(stateCell(refused, NOW).text).to.equal('refused → stays isolated');
   });
 
   it('shows a failed verification loudly', () => {
     const observed = { ...isolated, evidence: { verification: Verification.VERIFICATION_UNVERIFIED } };
-    expect(verifiedCell(Device.fromPartial({ observed }))).to.deep.equal({ text: 'NO', tone: 'bad' });
+    expect(verifiedCell(Device.fromPartial({ observed }), NOW)).to.deep.equal({ text: 'NO', tone: 'bad' });
   });
 
   it('counts down to the release, and does not claim a release that was not reported', () => {
