@@ -53,7 +53,7 @@ export const configSchema = z.object({
   /** Agent port of the server. Default: the same host, port 7443. */
   agent_server: list(place(AGENT_PORT, 'cordon.example.com:7443')).optional(),
   /** Identity, state, events. Only root may read it. */
-  data_dir: z.string().min(1, 'must be a folder').default(DEFAULT_DATA_DIR),
+  data_dir: z.string('must be a folder').min(1, 'must be a folder').default(DEFAULT_DATA_DIR),
   enforcer: z.enum(ENFORCER_NAMES, `must be one of ${ENFORCER_NAMES.join(', ')}`).default('auto'),
   /** Secret of an enrolment token; needed once. */
   enrollment_token: z.string('must be text').min(1, 'must not be empty').optional(),

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { usageProblem } from '../shared/command-line/usage.js';
 import { ConfigError, loadConfig } from '../shared/config/load.js';
 import { version } from '../shared/package-root.js';
 import { serverConfigSchema, type ServerConfig } from './config.js';
@@ -7,10 +8,8 @@ import { serverConfigSchema, type ServerConfig } from './config.js';
 export type Invocation =
   | { readonly kind: 'run'; readonly config: ServerConfig }
   | { readonly kind: 'admin-token'; readonly config: ServerConfig }
-  /** Help or version was printed, or the command line is wrong and that was said. */
-  | { readonly kind: 'exit'; readonly code: number };
-
-const WRONG_USAGE = 2;
+  /** Help or version, which has been printed. */
+  | { readonly kind: 'shown' };
 
 /** Settings as flags: key, what it takes, what it does. */
 const FLAGS: readonly (readonly [keyof ServerConfig, string, string])[] = [
@@ -32,24 +31,23 @@ const FLAGS: readonly (readonly [keyof ServerConfig, string, string])[] = [
 /**
  * Reads command line, environment and file.
  * @param args without interpreter and script
- * @throws ConfigError on a wrong setting
+ * @throws ConfigError on a wrong setting or word, with what to do next
  */
 export function readCommandLine(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Invocation {
-  let kind: 'run' | 'admin-token' | undefined;
+  let kind: 'run' | 'admin-token' = 'run';
   const program = new Command('cordon-server')
     .description(
-      'Management server of Cordon. Every setting is also a key of the YAML file and an environment\n' +
-        'variable: --data-dir is data_dir and CORDON_SERVER_DATA_DIR.',
+      'Management server of Cordon. Every setting is also a key of the YAML file and an environment variable: ' +
+        '--data-dir is data_dir and CORDON_SERVER_DATA_DIR.',
     )
     .version(version)
     .option('--config <FILE>', 'YAML file with settings (CORDON_SERVER_CONFIG)')
     .exitOverride()
-    .action(() => {
-      kind = 'run';
-    });
+    .configureOutput({ writeErr: () => undefined })
+    .action(() => undefined);
   for (const [key, value, description] of FLAGS) {
     program.option(`--${key.replaceAll('_', '-')} <${value}>`, description);
   }
@@ -64,7 +62,9 @@ export function readCommandLine(
     program.parse(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return { kind: 'exit', code: error.exitCode === 0 ? 0 : WRONG_USAGE };
+    const problem = usageProblem(error, program, args);
+    if (!problem) return { kind: 'shown' };
+    throw new ConfigError(`${problem.message}; ${problem.next}`);
   }
   const { config: file, ...flags } = program.opts<Record<string, string | undefined>>();
   const config = loadConfig(serverConfigSchema, {
@@ -73,7 +73,6 @@ export function readCommandLine(
     environmentPrefix: 'CORDON_SERVER',
     file: file ?? environment['CORDON_SERVER_CONFIG'],
   });
-  if (kind === undefined) throw new ConfigError('nothing to do: see cordon-server --help');
   return { kind, config };
 }
 

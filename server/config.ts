@@ -5,12 +5,14 @@ import { LOG_LEVELS } from '../shared/log.js';
 import { parseListenAddress } from './listen-address.js';
 
 const list = z
-  .union([z.string().transform((text) => text.split(',').map((part) => part.trim())), z.array(z.string())])
+  .union([z.string().transform((text) => text.split(',').map((part) => part.trim())), z.array(z.string())], {
+    message: 'must be host names or addresses, comma-separated or as a list',
+  })
   .transform((parts) => parts.filter((part) => part !== ''));
 
 const listen = (fallback: string): z.ZodType<string> =>
   z
-    .string()
+    .string({ message: 'must be ADDRESS:PORT, for example [::]:7443 or 192.0.2.1:7443' })
     .default(fallback)
     .refine((text) => parseListenAddress(text) !== undefined, {
       message: 'must be ADDRESS:PORT, for example [::]:7443 or 192.0.2.1:7443',
@@ -26,7 +28,10 @@ const number = (lowest: number, highest: number, fallback: number): z.ZodType<nu
 /** Settings of the server: keys as in the YAML file. */
 export const serverConfigSchema = z.object({
   /** Folder of CA, store and lock. */
-  data_dir: z.string().min(1, { message: 'must be a folder' }).default(defaultDataDir()),
+  data_dir: z
+    .string({ message: 'must be a folder' })
+    .min(1, { message: 'must be a folder' })
+    .default(defaultDataDir()),
   /** Where agents connect. */
   agent_listen: listen('[::]:7443'),
   /** Where operators, integrators and computers that enrol connect. */

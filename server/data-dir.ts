@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'libsql';
 import { ConfigError } from '../shared/config/load.js';
 import { writeDurably } from '../shared/durable-file.js';
+import { makeFolder } from '../shared/folder.js';
 
 /** The data folder, held by this process alone. */
 export interface DataDir {
@@ -21,7 +22,7 @@ export function takeDataDir(path: string): DataDir {
   const pidFile = join(path, 'server.pid');
   let lock: InstanceType<typeof Sqlite> | undefined;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
     lock = new Sqlite(join(path, 'server.lock'));
     lock.pragma('busy_timeout = 0');
     lock.exec('begin exclusive');
@@ -34,7 +35,9 @@ export function takeDataDir(path: string): DataDir {
         `data_dir: ${path} is in use by another cordon-server${holder(pidFile)}; stop it or choose another folder`,
       );
     }
-    throw new ConfigError(`data_dir: ${path} cannot be used (${message})`);
+    throw new ConfigError(
+      `data_dir: ${path} cannot be used (${message}); choose a folder that this user may write to`,
+    );
   }
   const held = lock;
   return {

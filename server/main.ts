@@ -1,4 +1,5 @@
 import { systemClock } from '../shared/clock.js';
+import { oneLine } from '../shared/command-line/one-line.js';
 import { ConfigError } from '../shared/config/load.js';
 import { createLog } from '../shared/log.js';
 import { makeAdminToken } from './admin-token.js';
@@ -31,8 +32,7 @@ async function run(config: ServerConfig): Promise<void> {
 async function main(): Promise<void> {
   const invocation = readCommandLine(process.argv.slice(2), process.env);
   switch (invocation.kind) {
-    case 'exit':
-      process.exit(invocation.code);
+    case 'shown':
       break;
     case 'admin-token': {
       const { token, caFingerprint } = await makeAdminToken(invocation.config.data_dir, systemClock);
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
 /** One line for a person; what a setting causes is told apart from what breaks by itself. */
 function fail(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  for (const line of message.split('\n')) console.error(`cordon-server: ${line}`);
+  console.error(`cordon-server: ${oneLine(message)}`);
   process.exit(error instanceof ConfigError ? WRONG_USAGE : FAILED);
 }
 

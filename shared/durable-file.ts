@@ -1,5 +1,6 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from './folder.js';
 
 /**
  * Replaces a file so that after a crash there is either the old content or the new one, whole: temporary file in the
@@ -8,7 +9,7 @@ import { dirname } from 'node:path';
  */
 export function writeDurably(path: string, content: string | Uint8Array, mode: number): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const temporary = `${path}.${process.pid}.new`;
   const file = openSync(temporary, 'w', mode);
   try {
@@ -21,6 +22,20 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: n
   chmodSync(temporary, mode);
   renameSync(temporary, path);
   syncFolder(folder);
+}
+
+/**
+ * Content of a file; undefined only if there is none. A file that cannot be looked at (a disk that fails) is not a file
+ * that is not there: taking it for that would start from nothing.
+ * @throws Error of the file system
+ */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Makes renames and removals in a folder durable. Windows has no such call and needs none. */

@@ -29,7 +29,8 @@ export async function enroll(
 ): Promise<void> {
   await addresses.refresh();
   const endpoints = addresses.managementEndpoints();
-  if (endpoints.length === 0) throw new ManagementError(`server: the name ${server.host} has no address`, '');
+  if (endpoints.length === 0)
+    throw new ManagementError(`server: the name ${server.host} has no address; check --server and DNS`, '');
   let failure: unknown;
   for (const endpoint of endpoints) {
     try {
@@ -40,7 +41,18 @@ export async function enroll(
       failure = error;
     }
   }
-  throw failure instanceof ManagementError ? failure : new ManagementError((failure as Error).message, '');
+  throw failure instanceof ManagementError ? failure : new ManagementError(unreachable(failure, server), '');
+}
+
+/** The server could not be asked, or did not show the CA that was pinned. */
+function unreachable(failure: unknown, { host, port }: HostPort): string {
+  const { code, message } = failure as NodeJS.ErrnoException;
+  if (code !== undefined && code.startsWith('E')) {
+    return `cannot reach ${host} port ${port} (${code}); check --server, that the server runs, and firewalls between`;
+  }
+  return message.includes('pinned CA')
+    ? `${message}; compare --ca-fingerprint with what the server printed: another computer may answer in its place`
+    : `${message}; check --server: it must be the management port of a Cordon server`;
 }
 
 async function enrollAt(

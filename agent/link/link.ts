@@ -11,7 +11,7 @@ import type { ManagementPort } from '../identity/management-port.js';
 import type { IsolationOwner } from '../isolation/owner.js';
 import type { ServerAddresses } from './server-addresses.js';
 import { Session, type SessionEnd, type SessionParts } from './session.js';
-import type { Transport } from './transport.js';
+import { StreamError, type Transport } from './transport.js';
 
 export type Dial = (endpoint: Endpoint, credentials: Credentials) => Promise<Transport>;
 
@@ -73,7 +73,8 @@ export class Link {
       try {
         end = await this.attempt();
       } catch (error) {
-        end = { kind: 'lost', reason: (error as Error).message, refused: false, code: '' };
+        const refused = error instanceof StreamError && error.refused;
+        end = { kind: 'lost', reason: (error as Error).message, refused, code: '' };
       }
       const delay = this.delayAfter(end);
       if (this.stopping) return;
@@ -194,8 +195,9 @@ export class Link {
     const { clock, identity, log } = this.parts;
     const standing = identity.standing;
     if (!standing || clock.sinceBoot() - this.askedAtMs < ASK_EVERY_MS) return;
-    this.askedAtMs = clock.sinceBoot();
     const status = await this.askEach((port) => port.status(standing.certificate));
+    // Without an answer the next refusal asks again.
+    if (status !== undefined) this.askedAtMs = clock.sinceBoot();
     switch (status) {
       case EnrollmentStatus.ENROLLMENT_STATUS_BANNED:
         return log.error(
@@ -218,11 +220,14 @@ export class Link {
 
   private async renewExpired(): Promise<void> {
     const { identity, log } = this.parts;
-    const { certificate, csr } = await identity.sameKeyRenewal();
-    const renewed = await this.askEach((port) => port.renew(certificate, csr));
-    if (!renewed) return;
-    identity.renewed(renewed);
-    log.info('the expired certificate was renewed');
+    for (const slot of ['current', 'candidate'] as const) {
+      const request = await identity.sameKeyRenewal(slot);
+      if (!request) continue;
+      const renewed = await this.askEach((port) => port.renew(request.certificate, request.csr));
+      if (!renewed) continue;
+      identity.renewed(renewed, slot);
+      return log.info('the expired certificate was renewed');
+    }
   }
 
   /** The first answer of any address of the management port; undefined: none of them gave one. */

@@ -1,3 +1,4 @@
+import { oneLine } from '../../shared/command-line/one-line.js';
 import { ConfigError } from '../../shared/config/load.js';
 import { EnforceError } from '../enforce/enforcer.js';
 import { IdentityError } from '../identity/files.js';
@@ -6,8 +7,15 @@ import { StateFileError } from '../isolation/store.js';
 
 const KNOWN = [EnforceError, IdentityError, ManagementError, StateFileError];
 
+/** How a command failed. */
+export interface Failure {
+  /** One line that says what to do. */
+  readonly text: string;
+  readonly exitCode: number;
+}
+
 /** What a person reads when a command fails, and the exit code: 2 for wrong input, 1 for everything else. */
-export function explain(error: unknown): { readonly text: string; readonly exitCode: number } {
+export function explain(error: unknown): Failure {
   if (error instanceof ConfigError) return { text: oneLine(error.message), exitCode: 2 };
   if (KNOWN.some((kind) => error instanceof kind))
     return { text: oneLine((error as Error).message), exitCode: 1 };
@@ -15,7 +23,11 @@ export function explain(error: unknown): { readonly text: string; readonly exitC
   if (code === 'EACCES' || code === 'EPERM') {
     return { text: `${path ?? 'data_dir'}: permission denied; run as root`, exitCode: 1 };
   }
+  if (path !== undefined && code !== undefined) {
+    return {
+      text: `${path}: ${code}; give another folder with --data-dir, or see what is in its place`,
+      exitCode: 1,
+    };
+  }
   return { text: oneLine(message), exitCode: 1 };
 }
-
-const oneLine = (text: string): string => text.split('\n').join('; ');

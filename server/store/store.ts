@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   Kysely,
@@ -12,6 +11,7 @@ import {
   type UnknownRow,
 } from 'kysely';
 import Sqlite from 'libsql';
+import { makeFolder } from '../../shared/folder.js';
 import { migrations } from './migrations.js';
 import type { Database } from './schema.js';
 import { withStatementCache } from './statement-cache.js';
@@ -32,7 +32,7 @@ export class Store {
 
   /** Opens or makes the SQLite file and brings its schema up to date. */
   static async openSqlite(path: string): Promise<Store> {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path), 0o700);
     const file = new Sqlite(path);
     // WAL and FULL: a commit that was answered survives a loss of power.
     file.pragma('journal_mode = WAL');

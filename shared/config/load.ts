@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
+import { oneLine } from '../command-line/one-line.js';
 
 /** Where a setting came from, for error messages. */
 export interface ConfigSources {
@@ -57,7 +58,7 @@ export function loadConfig<Shape extends z.ZodRawShape>(
     const key = String(issue.path[0] ?? '');
     return `${origin.get(key) ?? key}: ${issue.message}`;
   });
-  throw new ConfigError(lines.join('\n'));
+  throw new ConfigError(lines.join('; '));
 }
 
 function readFile(path: string | undefined): Record<string, unknown> {
@@ -66,12 +67,17 @@ function readFile(path: string | undefined): Record<string, unknown> {
   try {
     content = parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof YAMLParseError) throw new ConfigError(`${path}: ${error.message}`);
-    throw new ConfigError(`${path}: cannot be read (${(error as Error).message})`);
+    if (error instanceof YAMLParseError)
+      throw new ConfigError(
+        `${path}: is not YAML: ${oneLine(error.message.split('\n')[0] ?? '').replace(/:$/, '')}`,
+      );
+    throw new ConfigError(
+      `${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}); give --config a file that this user may read`,
+    );
   }
   if (content === null) return {};
   if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new ConfigError(`${path}: must hold keys and values`);
+    throw new ConfigError(`${path}: must hold keys and values, one "key: value" a line`);
   }
   return content as Record<string, unknown>;
 }

@@ -1,7 +1,7 @@
 import { connect } from 'node:tls';
 import type { PeerCertificate, DetailedPeerCertificate } from 'node:tls';
-import { isIP } from 'node:net';
 import { fingerprint } from './fingerprint.js';
+import { SERVER_TLS_NAME } from './server-name.js';
 
 /**
  * Finds the CA certificate that a server presents and that has the pinned fingerprint. Nothing is sent but the TLS
@@ -9,7 +9,7 @@ import { fingerprint } from './fingerprint.js';
  * @param pinned SHA-256 of the CA certificate, 64 hex digits
  * @param timeoutMs limit on the whole handshake
  * @returns DER of the CA certificate
- * @throws Error that says what the server showed instead
+ * @throws Error that says what the server showed instead, or the error of the connection with its `code`
  */
 export function fetchCaCertificate(
   host: string,
@@ -24,7 +24,7 @@ export function fetchCaCertificate(
       // The chain is compared with the pinned fingerprint below; that is the verification.
       rejectUnauthorized: false,
       ALPNProtocols: ['h2'],
-      ...(isIP(host) ? {} : { servername: host }),
+      servername: SERVER_TLS_NAME,
     });
     const fail = (message: string): void => {
       socket.destroy();
@@ -33,7 +33,7 @@ export function fetchCaCertificate(
     socket.setTimeout(timeoutMs, () =>
       fail(`${host}:${port} did not finish a TLS handshake in ${timeoutMs / 1000} s`),
     );
-    socket.once('error', (error: Error) => fail(error.message));
+    socket.once('error', reject);
     socket.once('secureConnect', () => {
       const chain = presentedChain(socket.getPeerCertificate(true));
       socket.destroy();

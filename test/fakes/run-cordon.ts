@@ -1,12 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Ended } from './call-cordon.js';
 import { packageRoot } from '../../shared/package-root.js';
-
-export interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** Runs `cordon` as a person does: a process of its own. */
 export function runCordon(

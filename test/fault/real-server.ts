@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { Client, Metadata, credentials, type MethodDefinition } from '@grpc/grpc
 import { packageRoot } from '../../shared/package-root.js';
 import { fetchCaCertificate } from '../../shared/tls/fetch-ca.js';
 import { toPem } from '../../shared/tls/pem.js';
+import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
 
 /** A port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -94,12 +95,6 @@ export class RealServer {
     return new ManagementClient(this.managementPort, this.ca, this.token);
   }
 
-  /** Process memory, bytes. */
-  memory(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
-  }
-
   async close(): Promise<void> {
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
@@ -115,6 +110,7 @@ export class ManagementClient {
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 200,
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
     });
     this.metadata.set('authorization', `Bearer ${token}`);
   }

@@ -39,6 +39,8 @@ describe('the story of a device that keeps its stream', () => {
   let unreachable: Set<string>;
   let lookups: number;
   let asked: string[];
+  /** A certificate that the server does not know any more. */
+  let replaced: Buffer | undefined;
 
   before(async () => {
     ca = await DeviceCa.make();
@@ -55,6 +57,7 @@ describe('the story of a device that keeps its stream', () => {
     unreachable = new Set();
     lookups = 0;
     asked = [];
+    replaced = undefined;
     link = makeLink();
     link.start();
     await untilDialled(1);
@@ -78,8 +81,9 @@ describe('the story of a device that keeps its stream', () => {
         asked.push('status');
         return Promise.resolve(EnrollmentStatus.ENROLLMENT_STATUS_BANNED);
       },
-      renew: (_, csr) => {
+      renew: (old, csr) => {
         asked.push('renew');
+        if (replaced?.equals(old)) return Promise.reject(new Error('the certificate is not on record'));
         return ca.issue(csr, clock.wall(), clock.wall() + 30 * DAY);
       },
     };
@@ -162,6 +166,36 @@ describe('the story of a device that keeps its stream', () => {
     }
   });
 
+  it('does not take a stream for healthy before it has lived 60 s', async () => {
+    for (const [failures, delay] of [500, 1_000].entries()) {
+      welcome();
+      await cut();
+      clock.advance(delay);
+      await untilDialled(failures + 2);
+    }
+    welcome();
+    clock.advance(59_999);
+    await cut();
+    clock.advance(1_999);
+    await settled();
+    expect(dials).to.have.length(3);
+    clock.advance(1);
+    await untilDialled(4);
+    welcome();
+    clock.advance(60_000);
+    await cut();
+    clock.advance(4_999);
+    await settled();
+    expect(dials).to.have.length(4);
+    clock.advance(1);
+    await untilDialled(5);
+    // The next failure starts from the first step again.
+    welcome();
+    await cut();
+    clock.advance(500);
+    await untilDialled(6);
+  });
+
   it('tries every address of the server before it waits', async () => {
     welcome();
     await cut();
@@ -236,6 +270,18 @@ describe('the story of a device that keeps its stream', () => {
     clock.advance(40 * DAY);
     await untilDialled(2);
     expect(asked).to.deep.equal(['renew']);
-    expect(await identity.expired(clock.wall())).to.equal(undefined);
+    expect(identity.expired(clock.wall())).to.equal(false);
+  });
+
+  it('renews the candidate when the server took it over, the Welcome was lost and both have expired since', async () => {
+    const now = clock.wall();
+    identity.candidateIssued(await ca.issue(await identity.renewalCsr(), now, now + 30 * DAY));
+    replaced = last().credentials.certificate;
+    await cut();
+    clock.advance(40 * DAY);
+    await untilDialled(2);
+    expect(last().credentials.certificate.equals(replaced)).to.equal(false);
+    welcome();
+    expect(identity.expired(clock.wall()), 'the candidate is in use').to.equal(false);
   });
 });

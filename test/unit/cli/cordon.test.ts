@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { ConnectionState } from '../../../shared/gen/cordon/v1/device.js';
 import { FAKE_TOKEN, FakeManagementServer } from '../../fakes/fake-management-server.js';
-import { runCordon, type Ended } from '../../fakes/run-cordon.js';
+import { callCordon, type Ended } from '../../fakes/call-cordon.js';
+import { runCordon } from '../../fakes/run-cordon.js';
 
 describe('cordon', () => {
   let server: FakeManagementServer;
@@ -40,7 +41,7 @@ describe('cordon', () => {
   });
 
   const cordon = (line: string, extra: Record<string, string> = {}): Promise<Ended> =>
-    runCordon(line.split(' ').filter(Boolean), { ...env, ...extra });
+    callCordon(line.split(' ').filter(Boolean), { ...env, ...extra });
 
   /** One line on standard error, with what to do next, and nothing else. */
   function expectRefusal(ended: Ended, code: number, ...parts: (string | RegExp)[]): void {
@@ -56,7 +57,7 @@ describe('cordon', () => {
     it('pins the CA by its fingerprint and keeps what it needs where only its owner can read it', async () => {
       const home = mkdtempSync(join(folder, 'home-'));
       const login = `login --server ${server.address} --token - --ca-fingerprint ${server.identity.caFingerprint}`;
-      const ended = await runCordon(login.split(' '), { HOME: home }, `${FAKE_TOKEN}\n`);
+      const ended = await callCordon(login.split(' '), { HOME: home }, `${FAKE_TOKEN}\n`);
       expect(ended.stderr).to.equal('');
       expect(ended.stdout).to.contain('as alice, operator');
       expect(ended.code).to.equal(0);
@@ -67,7 +68,7 @@ describe('cordon', () => {
         token: FAKE_TOKEN,
         ca: server.identity.caPem,
       });
-      const list = await runCordon(['devices', 'list'], { HOME: home });
+      const list = await callCordon(['devices', 'list'], { HOME: home });
       expect(list.stdout).to.contain('laptop');
     });
 
@@ -149,7 +150,7 @@ describe('cordon', () => {
 
   it('says that it is not logged in', async () => {
     const home = mkdtempSync(join(folder, 'home-'));
-    const ended = await runCordon(['devices', 'list'], { HOME: home });
+    const ended = await callCordon(['devices', 'list'], { HOME: home });
     expectRefusal(ended, 4, 'not logged in', 'cordon login');
   });
 
@@ -222,18 +223,47 @@ describe('cordon', () => {
     expect(server.orderIds[0]).to.match(/^[0-9a-f-]{36}$/);
   });
 
+  describe('as a program', () => {
+    const program = (line: string, extra: Record<string, string> = {}): Promise<Ended> =>
+      runCordon(line.split(' ').filter(Boolean), { ...env, ...extra });
+
+    it('prints results, and nothing else: no warning of the runtime', async () => {
+      const ended = await program('devices list');
+      expect(ended.stdout).to.contain('laptop');
+      expect(ended.stderr).to.equal('');
+      expect(ended.code).to.equal(0);
+    });
+
+    it('ends with the code of the error after one line', async () => {
+      expectRefusal(await program('isolate laptop'), 2, '--reason');
+      expectRefusal(
+        await program('devices list', { CORDON_SERVER: '127.0.0.1:1' }),
+        4,
+        'cannot reach 127.0.0.1:1',
+      );
+    });
+
+    it('completes commands, flags and names of devices', async () => {
+      expect((await program('complete -- dev')).stdout).to.match(/^devices\t/);
+      expect((await program('complete -- isolate --re')).stdout).to.match(/^--reason\t/);
+      expect((await program('complete -- isolate la')).stdout).to.match(/^laptop\t/);
+      expect((await program('complete -- isolate la', { CORDON_SERVER: '127.0.0.1:1' })).stdout).to.equal(
+        ':4\n',
+      );
+    });
+
+    it('logs in by fingerprint without a warning of the runtime', async () => {
+      const home = mkdtempSync(join(folder, 'home-'));
+      const login = `login --server ${server.address} --token - --ca-fingerprint ${server.identity.caFingerprint}`;
+      const ended = await runCordon(login.split(' '), { HOME: home }, `${FAKE_TOKEN}\n`);
+      expect(ended.stderr).to.equal('');
+      expect(ended.code).to.equal(0);
+    });
+  });
+
   it('shows the command that enrols a computer, ready to paste', async () => {
     const ended = await cordon('enroll-token create --uses 3 --ttl 2h');
     expect(ended.stdout).to.contain('CORDON_AGENT_ENROLLMENT_TOKEN=enroll_secret cordon-agent run --server');
     expect(ended.stdout).to.contain(`--ca-fingerprint ${server.identity.caFingerprint}`);
-  });
-
-  it('completes commands, flags and names of devices', async () => {
-    expect((await cordon('complete -- dev')).stdout).to.match(/^devices\t/);
-    expect((await cordon('complete -- isolate --re')).stdout).to.match(/^--reason\t/);
-    expect((await cordon('complete -- isolate la')).stdout).to.match(/^laptop\t/);
-    expect((await cordon('complete -- isolate la', { CORDON_SERVER: '127.0.0.1:1' })).stdout).to.equal(
-      ':4\n',
-    );
   });
 });

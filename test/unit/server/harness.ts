@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { Metadata, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, credentials, type ChannelOptions, type ServiceError } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { createAgentPlane } from '../../../server/agent-plane.js';
 import { serverConfigSchema } from '../../../server/config.js';
@@ -13,6 +13,7 @@ import { readServiceError, type RemoteError } from '../../../shared/errors.js';
 import { deviceUri } from '../../../shared/ids.js';
 import { fetchCaCertificate } from '../../../shared/tls/fetch-ca.js';
 import { toPem } from '../../../shared/tls/pem.js';
+import { SERVER_TLS_NAME } from '../../../shared/tls/server-name.js';
 import * as x509 from '../../../shared/tls/x509.js';
 
 /** A real server on free ports, with everything it logged. */
@@ -45,10 +46,16 @@ export class TestServer {
 
   /** A client of the management port. */
   client<Client>(
-    Kind: new (address: string, creds: ReturnType<typeof credentials.createSsl>) => Client,
+    Kind: new (
+      address: string,
+      creds: ReturnType<typeof credentials.createSsl>,
+      options: ChannelOptions,
+    ) => Client,
   ): Client {
     const creds = credentials.createSsl(Buffer.from(this.caPem));
-    return new Kind(`127.0.0.1:${this.running.managementPort}`, creds);
+    return new Kind(`127.0.0.1:${this.running.managementPort}`, creds, {
+      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
+    });
   }
 
   async stop(): Promise<void> {

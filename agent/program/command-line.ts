@@ -1,0 +1,81 @@
+import { Command, CommanderError } from 'commander';
+import { usageProblem } from '../../shared/command-line/usage.js';
+import { version } from '../../shared/package-root.js';
+import { enrollOnce } from './enroll.js';
+import { explain, type Failure } from './errors.js';
+import type { Flags } from './options.js';
+import { purge } from './purge.js';
+import { restore } from './restore.js';
+import { run } from './run.js';
+import { status } from './status.js';
+
+const withStore = (command: Command): Command =>
+  command
+    .option('--config <file>', 'YAML file with settings; keys as the flags, with underscores')
+    .option('--data-dir <folder>', 'identity and state (default /var/lib/cordon-agent)')
+    .option('--enforcer <name>', 'auto, nftables or recording (default auto)');
+
+const withServer = (command: Command): Command =>
+  withStore(command)
+    .option('--server <host:port>', 'management port of the server')
+    .option('--agent-server <host:port,...>', 'agent port of the server (default: same host, port 7443)')
+    .option('--ca-fingerprint <hex>', 'SHA-256 of the CA certificate, to enrol');
+
+const action =
+  (work: (flags: Flags) => Promise<void> | void) =>
+  async (flags: Flags): Promise<void> =>
+    work(flags);
+
+function createProgram(): Command {
+  const program = new Command('cordon-agent')
+    .description('Isolates this computer from the network when its server says so, and proves it')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  withServer(program.command('run').description('run the agent; enrols first where that is needed'))
+    .option('--enrollment-token <token>', 'secret of an enrolment token, to enrol')
+    .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default info)')
+    .option('--helper-services <unit,...>', 'systemd units that may use the network while isolated')
+    .option('--canaries <address:port,...>', 'places that must be out of reach while isolated')
+    .option('--keepalive-seconds <seconds>', 'time between two pings of the connection (default 30)')
+    .action(action(run));
+  withServer(program.command('enroll').description('make this computer a device'))
+    .option('--token <token>', 'secret of an enrolment token')
+    .action(action(enrollOnce));
+  withStore(
+    program.command('restore').description('at boot: put the isolation back before the network is up'),
+  ).action(action(restore));
+  withStore(program.command('status').description('print what is enforced'))
+    .option('--json', 'as JSON')
+    .action(action(status));
+  withStore(program.command('purge').description('uninstall: remove rules, state and identity'))
+    .option('--yes', 'do it')
+    .action(action(purge));
+  return program;
+}
+
+/**
+ * Does what a command line says. Never throws: every failure becomes one line for `complain`.
+ * @param args without interpreter and script
+ * @returns exit code: 0 done, 1 failed, 2 wrong usage or setting
+ */
+export async function runCommandLine(
+  args: readonly string[],
+  complain: (line: string) => void,
+): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    const failure = error instanceof CommanderError ? usageFailure(error, program, args) : explain(error);
+    if (!failure) return 0;
+    complain(`cordon-agent: ${failure.text}`);
+    return failure.exitCode;
+  }
+}
+
+function usageFailure(error: CommanderError, program: Command, args: readonly string[]): Failure | undefined {
+  const problem = usageProblem(error, program, args);
+  return problem && { text: `${problem.message}; ${problem.next}`, exitCode: 2 };
+}
