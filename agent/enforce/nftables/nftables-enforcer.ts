@@ -18,7 +18,7 @@ import { readRenderContext } from './cgroups.js';
 import { hookPriorityOf, priorityBehind } from './hook-priority.js';
 import { isReleased, parseListing, structuralDifference } from './listing.js';
 import { monitorEvents } from './monitor.js';
-import { listTable, loadTransaction } from './nft.js';
+import { listTable, loadAndList, loadTransaction } from './nft.js';
 import { probeNftables } from './probe.js';
 import { renderPlan, renderRemoval } from './render.js';
 
@@ -49,15 +49,19 @@ export class NftablesEnforcer implements Enforcer {
       const context = readRenderContext();
       let difference: string | undefined;
       for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
+        const first = this.priority === undefined;
         const priority = priorityBehind(this.priority ?? undefined);
-        const { text, counts, unsupported } = renderPlan(plan, context, priority);
-        await loadTransaction(text);
-        const listing = await this.list();
+        const { text, creation, counts, unsupported } = renderPlan(plan, context, priority);
+        const listed = await this.noting(loadAndList(first ? [creation, text] : [text]));
         difference =
-          listing === undefined ? 'the table is not there' : structuralDifference(listing, counts, priority);
-        if (listing === undefined || difference !== undefined) continue;
-        const { rulesHash } = parseListing(listing);
-        this.applied = { planId: plan.planId, rulesHash };
+          listed === undefined ? 'the table is not there' : structuralDifference(listed, counts, priority);
+        if (listed === undefined || difference !== undefined) continue;
+        const { planId, rulesHash } = parseListing(listed);
+        if (planId !== plan.planId) {
+          difference = 'the table does not carry the name of the plan';
+          continue;
+        }
+        this.applied = { planId, rulesHash };
         return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
       }
       throw new EnforceError(
@@ -133,9 +137,14 @@ export class NftablesEnforcer implements Enforcer {
     return { kind: 'intact', planId, rulesHash, holdsForMs };
   }
 
-  private async list(): Promise<string | undefined> {
+  private list(): Promise<string | undefined> {
+    return this.noting(listTable());
+  }
+
+  /** Takes note of where the chains are in a listing that is on its way; when none comes, nobody knows. */
+  private async noting(listed: Promise<string | undefined>): Promise<string | undefined> {
     this.priority = null;
-    const listing = await listTable();
+    const listing = await listed;
     this.priority = listing === undefined ? undefined : hookPriorityOf(listing);
     return listing;
   }
