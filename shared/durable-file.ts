@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from './folder.js';
 
@@ -22,6 +22,20 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: n
   chmodSync(temporary, mode);
   renameSync(temporary, path);
   syncFolder(folder);
+}
+
+/**
+ * Content of a file; undefined only if there is none. A file that cannot be looked at (a disk that fails) is not a file
+ * that is not there: taking it for that would start from nothing.
+ * @throws Error of the file system
+ */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Makes renames and removals in a folder durable. Windows has no such call and needs none. */

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { v4 } from 'uuid';
-import { syncFolder, writeDurably } from '../../shared/durable-file.js';
+import { readIfThere, syncFolder, writeDurably } from '../../shared/durable-file.js';
 import { makeFolder } from '../../shared/folder.js';
 import { isId } from '../../shared/ids.js';
 import { certificatesFromPem, toPem } from '../../shared/tls/pem.js';
@@ -41,8 +41,9 @@ export class IdentityFiles {
   /** Made at the first call and kept for ever. */
   deviceId(): string {
     const path = join(this.dataDir, 'device-id');
-    if (existsSync(path)) {
-      const id = readFileSync(path, 'utf8').trim();
+    const text = readIfThere(path);
+    if (text !== undefined) {
+      const id = text.trim();
       if (isId(id)) return id;
       throw new IdentityError(
         `${path}: is not a UUID; restore it, or run "cordon-agent purge --yes" and enrol again`,
@@ -56,9 +57,9 @@ export class IdentityFiles {
   /** @throws IdentityError where the file is there and damaged */
   read(slot: Slot): KeyPair | undefined {
     const path = join(this.dataDir, FILES[slot]);
-    if (!existsSync(path)) return undefined;
     try {
-      const pem = readFileSync(path, 'utf8');
+      const pem = readIfThere(path);
+      if (pem === undefined) return undefined;
       const privateKey = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
       const [certificate] = certificatesFromPem(pem);
       return { privateKey, certificate };
@@ -88,8 +89,8 @@ export class IdentityFiles {
 
   /** Empty where none is pinned yet. */
   readCa(): Buffer[] {
-    const path = join(this.dataDir, 'ca.pem');
-    return existsSync(path) ? certificatesFromPem(readFileSync(path, 'utf8')) : [];
+    const pem = readIfThere(join(this.dataDir, 'ca.pem'));
+    return pem === undefined ? [] : certificatesFromPem(pem);
   }
 
   writeCa(certificates: readonly Buffer[]): void {

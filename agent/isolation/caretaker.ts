@@ -8,8 +8,8 @@ import type { State } from './state.js';
 
 /** How often rules, names and failed effects are looked at again while the device is not released. */
 const INSPECT_EVERY_MS = 30_000;
-/** How soon something that failed is tried again. */
-const RETRY_AFTER_MS = 5_000;
+/** How soon something that failed is tried again: until then the device may be open. */
+const RETRY_AFTER_MS = 1_000;
 
 /** Why to look at the isolation again. */
 export type Occasion = 'disturbance' | 'time';

@@ -35,6 +35,8 @@ export type Input =
       readonly missing: string | undefined;
       /** From the receipt of an order, milliseconds; undefined: nobody ordered it, it was restored. */
       readonly latencyMs: number | undefined;
+      /** When the rules had been read back: the checks since then may have taken seconds. */
+      readonly readBackAt: Moment;
     }
   /** Effect `enforce` failed; the packet filter holds what it held. */
   | { readonly kind: 'enforce-failed'; readonly detail: string }
@@ -106,7 +108,10 @@ export function next(state: State, input: Input, now: Moment): Step {
     case 'disturbed':
       return onDisturbed(state, input.detail, now);
     case 'confirmed':
-      return isActive(state) && state.isolation.id === input.isolationId
+      // One that is not in force yet can still cut the server off: what was confirmed then says nothing about it.
+      return isActive(state) &&
+        state.isolation.id === input.isolationId &&
+        state.isolation.enforcedAt !== undefined
         ? stay(withIsolation(state, { ...state.isolation, confirmation: { kind: 'confirmed' } }))
         : stay(state);
     case 'server-lost':
@@ -197,14 +202,14 @@ function releaseFrom(enforcedAt: Moment, delayMs: number, now: Moment): Deadline
 }
 
 function onEnforced(state: Active, input: Extract<Input, { kind: 'enforced' }>, now: Moment): Step {
-  const { proof, missing } = input;
+  const { proof, missing, readBackAt } = input;
   const before = { ...state.isolation, latencyMs: input.latencyMs ?? state.isolation.latencyMs };
   const first = before.enforcedAt === undefined;
   const isolation: Isolation = first
     ? {
         ...before,
-        enforcedAt: now,
-        release: releaseFrom(now, before.releaseDelayMs, now),
+        enforcedAt: readBackAt,
+        release: releaseFrom(readBackAt, before.releaseDelayMs, now),
         confirmation:
           before.confirmation.kind === 'waiting'
             ? { kind: 'waiting', until: deadlineIn(CONFIRM_WITHIN_MS, now) }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../shared/clock.js';
+import { isPlainAddress } from '../../shared/exclusions/address.js';
 import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 
 /** Addresses of a host name, as the operating system resolves it. Rejects where there are none. */
@@ -15,14 +16,17 @@ export const systemLookup: Lookup = async (host) => {
 /** No name may hold up an isolation for longer. */
 const LOOKUP_LIMIT_MS = 2000;
 
-/** Addresses of a host; none where it has no address or the answer takes too long. */
+/**
+ * Addresses of a host; none where it has no address or the answer takes too long. Answers that the packet filter cannot
+ * take are left out: whoever answers for a name must not be able to make the whole plan unusable.
+ */
 export function resolveWithin(clock: Clock, look: Lookup, host: string): Promise<readonly string[]> {
   return new Promise((resolve) => {
     const cancel = clock.after(LOOKUP_LIMIT_MS, () => resolve([]));
     look(host).then(
       (found) => {
         cancel();
-        resolve(found);
+        resolve(found.filter(isPlainAddress));
       },
       () => {
         cancel();
@@ -52,7 +56,9 @@ export async function resolveHosts(
   return Object.fromEntries(
     hosts.map((host, index) => {
       const addresses = [...(found[index] ?? [])].sort();
-      return [host, addresses.length > 0 ? addresses : (known[host] ?? [])];
+      // A name is any text, also one that every object answers to (`constructor`).
+      const before = Object.hasOwn(known, host) ? known[host] : undefined;
+      return [host, addresses.length > 0 ? addresses : (before ?? [])];
     }),
   );
 }

@@ -30,7 +30,7 @@ import { validateDesiredState } from './validate.js';
 const NEAR_DEADLINE_MS = 2_000;
 /** How far the kernel's deadline may be from ours before it is set again. */
 const DEADLINE_DRIFT_MS = 5_000;
-/** Decisions that are over and must not be carried out again; only the latest can come back. */
+/** Decisions that are over and must not be carried out again. */
 const DONE_KEPT = 32;
 
 export interface OwnerParts extends Omit<EnforcementParts, 'now'> {
@@ -207,7 +207,11 @@ export class IsolationOwner {
         this.save();
         return;
       case 'release':
-        this.durable = { ...this.durable, desired, done: withDone(done, desired.directive?.id) };
+        this.durable = {
+          ...this.durable,
+          desired,
+          done: withDone(done, desired.directive?.id, desired.directive?.id),
+        };
         return this.feed({ kind: 'released', cause: decision.cause });
       case 'isolate':
         return this.isolate(decision.wanted, receivedAt, desired);
@@ -234,7 +238,10 @@ export class IsolationOwner {
     const before = this.durable.state;
     const { state, effects } = next(before, input, this.now());
     const over = isActive(before) && !(isActive(state) && state.isolation.id === before.isolation.id);
-    const done = over ? withDone(this.durable.done, before.isolation.id) : this.durable.done;
+    const { desired } = this.durable;
+    const done = over
+      ? withDone(this.durable.done, before.isolation.id, desired?.directive?.id)
+      : this.durable.done;
     if (state !== before || over) this.durable = { ...this.durable, state, done };
     const safe = this.save();
     for (const effect of effects) {
@@ -269,7 +276,7 @@ export class IsolationOwner {
           { detail: effect.detail, restored },
           'somebody changed the rules of the isolation',
         );
-        this.parts.tell({ $case: 'tamperDetected', value: { detail: effect.detail, restoredAt } });
+        this.tell({ $case: 'tamperDetected', value: { detail: effect.detail, restoredAt } });
         return undefined;
       }
     }
@@ -281,7 +288,7 @@ export class IsolationOwner {
     try {
       const { proof, missing, readBackAt } = await enforce(state.isolation, { ...this.parts, now: this.now });
       const latency = this.orderedAt && latencyMs(this.orderedAt, readBackAt);
-      return { kind: 'enforced', proof, missing, latencyMs: latency };
+      return { kind: 'enforced', proof, missing, latencyMs: latency, readBackAt };
     } catch (error) {
       this.parts.log.error({ err: error }, 'the isolation could not be enforced; trying again');
       return { kind: 'enforce-failed', detail: (error as Error).message };
@@ -307,8 +314,17 @@ export class IsolationOwner {
     const { state, isolationId, degradedReason, evidence } = observed;
     const verification = evidence?.verification;
     this.parts.log.info({ state, isolationId, degradedReason, verification }, 'the isolation changed');
-    this.parts.tell({ $case: 'isolationChanged', value: { observed } });
+    this.tell({ $case: 'isolationChanged', value: { observed } });
     this.emitChange();
+  }
+
+  /** News that cannot be kept are no reason to stop looking after the isolation. */
+  private tell(event: NonNullable<AgentEvent['event']>): void {
+    try {
+      this.parts.tell(event);
+    } catch (error) {
+      this.parts.log.error({ err: error }, 'an event cannot be saved; make room in the data folder');
+    }
   }
 
   /** The answer to a desired state says it all; a report beside it would say it twice. */
@@ -385,6 +401,15 @@ function differenceOf(found: Inspection, planId: string): string | undefined {
   }
 }
 
-function withDone(done: readonly string[], id: string | undefined): readonly string[] {
-  return id === undefined || done.includes(id) ? done : [...done, id].slice(-DONE_KEPT);
+/** @param current id of the directive in the desired state: it may come again at any time, so it is never forgotten */
+function withDone(
+  done: readonly string[],
+  id: string | undefined,
+  current: string | undefined,
+): readonly string[] {
+  if (id === undefined || done.includes(id)) return done;
+  const all = [...done, id];
+  const newest = all.slice(-DONE_KEPT);
+  const forgotten = current !== undefined && all.includes(current) && !newest.includes(current);
+  return forgotten ? [current, ...newest.slice(1)] : newest;
 }

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeDurably } from '../../shared/durable-file.js';
+import { readIfThere, writeDurably } from '../../shared/durable-file.js';
 import { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import { IsolationEvidence, IsolationMode, IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import type { State } from './state.js';
@@ -43,13 +42,13 @@ export function fileStore(dataDir: string): IsolationStore {
   const path = join(dataDir, STATE_FILE);
   return {
     load: () => {
-      if (!existsSync(path)) return NOTHING_YET;
       try {
-        return fromText(readFileSync(path, 'utf8'));
+        const text = readIfThere(path);
+        return text === undefined ? NOTHING_YET : fromText(text);
       } catch (error) {
         const why = (error as Error).message.replaceAll(/\s+/g, ' ');
         throw new StateFileError(
-          `${path}: is damaged (${why}); what is enforced stays enforced. Restore the file from a backup, or run "cordon-agent purge --yes" and enrol again`,
+          `${path}: is damaged or cannot be read (${why}); what is enforced stays enforced. Restore the file from a backup, or run "cordon-agent purge --yes" and enrol again`,
         );
       }
     },

@@ -60,9 +60,18 @@ export async function dialGrpc(
     await ready(client);
   } catch (error) {
     client.close();
-    throw new StreamError(`${address} port ${port}: ${(error as Error).message}`, false, '');
+    throw new StreamError(
+      `${address} port ${port}: ${(error as Error).message}`,
+      error instanceof Refused,
+      '',
+    );
   }
   return new GrpcTransport(client);
+}
+
+/** Something answered the attempt to connect, with a refusal. TLS does not tell the client which. */
+class Refused extends Error {
+  override readonly name = 'Refused';
 }
 
 /**
@@ -85,7 +94,7 @@ function ready(client: AgentServiceClient): Promise<void> {
         case connectivityState.TRANSIENT_FAILURE:
         case connectivityState.SHUTDOWN:
           return reject(
-            new Error('no TLS connection: nothing listens there, or it is not the server of this device'),
+            new Refused('no TLS connection: nothing listens there, or a certificate was refused'),
           );
       }
     };

@@ -11,7 +11,7 @@ import type { ManagementPort } from '../identity/management-port.js';
 import type { IsolationOwner } from '../isolation/owner.js';
 import type { ServerAddresses } from './server-addresses.js';
 import { Session, type SessionEnd, type SessionParts } from './session.js';
-import type { Transport } from './transport.js';
+import { StreamError, type Transport } from './transport.js';
 
 export type Dial = (endpoint: Endpoint, credentials: Credentials) => Promise<Transport>;
 
@@ -73,7 +73,8 @@ export class Link {
       try {
         end = await this.attempt();
       } catch (error) {
-        end = { kind: 'lost', reason: (error as Error).message, refused: false, code: '' };
+        const refused = error instanceof StreamError && error.refused;
+        end = { kind: 'lost', reason: (error as Error).message, refused, code: '' };
       }
       const delay = this.delayAfter(end);
       if (this.stopping) return;
@@ -194,8 +195,9 @@ export class Link {
     const { clock, identity, log } = this.parts;
     const standing = identity.standing;
     if (!standing || clock.sinceBoot() - this.askedAtMs < ASK_EVERY_MS) return;
-    this.askedAtMs = clock.sinceBoot();
     const status = await this.askEach((port) => port.status(standing.certificate));
+    // Without an answer the next refusal asks again.
+    if (status !== undefined) this.askedAtMs = clock.sinceBoot();
     switch (status) {
       case EnrollmentStatus.ENROLLMENT_STATUS_BANNED:
         return log.error(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../shared/clock.js';
 import { writeDurably } from '../../shared/durable-file.js';
+import { isPlainAddress } from '../../shared/exclusions/address.js';
 import type { Endpoint } from '../enforce/plan.js';
 import { resolveWithin, type Lookup } from '../isolation/names.js';
 
@@ -12,7 +13,9 @@ export interface HostPort {
   readonly port: number;
 }
 
-const endpoints = z.array(z.object({ address: z.string(), port: z.number().int() }));
+const endpoints = z.array(
+  z.object({ address: z.string().refine(isPlainAddress), port: z.number().int().min(1).max(65_535) }),
+);
 const fileSchema = z.object({ agent: endpoints, management: endpoints });
 
 /** More addresses than any server has; a bound on what a name or a server can make us keep. */
@@ -49,9 +52,9 @@ export class ServerAddresses {
     this.pin(agent.length > 0 ? agent : this.agent, management.length > 0 ? management : this.management);
   }
 
-  /** The server told where else agents find it. */
+  /** The server told where else agents find it. What is no plain address is left out: the packet filter takes no other. */
   learn(told: readonly Endpoint[]): void {
-    this.told = told.slice(0, MOST_ADDRESSES);
+    this.told = told.filter(({ address }) => isPlainAddress(address)).slice(0, MOST_ADDRESSES);
     this.pin(this.agent, this.management);
   }
 

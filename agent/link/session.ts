@@ -292,8 +292,7 @@ export class Session {
 
   private failWith(error: unknown): void {
     if (this.phase === 'finishing') return this.end(this.whenFinished);
-    // With TLS 1.3 a certificate is refused after the client's handshake: the stream just breaks before Welcome.
-    const refused = this.phase === 'greeting' || (error instanceof StreamError && error.refused);
+    const refused = error instanceof StreamError && error.refused;
     const code = error instanceof StreamError ? error.reason : '';
     this.end({ ...lost((error as Error).message), refused, code });
   }

@@ -29,6 +29,16 @@ function parseOne(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
   return address;
 }
 
+/** Whether a text is one address that exclusions and packet filters take: no zone, no IPv4 in IPv6 clothing. */
+export function isPlainAddress(text: string): boolean {
+  try {
+    parseOne(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Reads a single address, a CIDR without host bits, or `first-last` within one IP version.
  * @throws AddressError that says which rule the text breaks

@@ -14,7 +14,7 @@ import { toPem } from '../../shared/tls/pem.js';
 import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
 import { keyAndRequest, type Credentials } from '../../bench/fleet/credentials.js';
 import { helloOf } from '../story/server-link-site.js';
-import type { ManagementClient, RealServer } from './real-server.js';
+import type { ManagementClient } from './real-server.js';
 
 /** Enrols devices the way agents do: own key, CSR, token. */
 export async function enrolMany(client: ManagementClient, count: number): Promise<Credentials[]> {
@@ -46,7 +46,11 @@ export class RawStream {
   readonly ended: Promise<StatusObject>;
   private seq = 0n;
 
-  constructor(server: RealServer, identity: Pick<Credentials, 'key' | 'certificate'> | undefined) {
+  /** @param server its agent port and the PEM of its CA; @param identity undefined: no client certificate */
+  constructor(
+    server: { readonly agentPort: number; readonly ca: string },
+    identity: Pick<Credentials, 'key' | 'certificate'> | undefined,
+  ) {
     const tls = credentials.createSsl(
       Buffer.from(server.ca),
       identity ? Buffer.from(identity.key) : null,

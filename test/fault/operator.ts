@@ -25,7 +25,7 @@ const REASON = 'fault test';
 export class Operator {
   constructor(
     private readonly client: ManagementClient,
-    private readonly device: string,
+    readonly device: string,
   ) {}
 
   async isolate(): Promise<DeviceOrder> {

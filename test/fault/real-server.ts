@@ -81,13 +81,13 @@ export class RealServer {
     this.ca = toPem('CERTIFICATE', der);
   }
 
-  /** Ends it without warning. */
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  /** Ends it, without warning by default. Resolves to its exit code; null: the signal ended it, or it was gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
     const child = this.child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
-    await gone;
+    return gone;
   }
 
   /** A management client with the administrator's token. The caller closes it. */
@@ -113,10 +113,10 @@ export class ManagementClient {
 
   constructor(port: number, ca: string, token: string) {
     this.client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(ca)), {
-      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 200,
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.ssl_target_name_override': SERVER_TLS_NAME,
     });
     this.metadata.set('authorization', `Bearer ${token}`);
   }

@@ -163,6 +163,44 @@ describe('nftables enforcer, with packets', () => {
         }
       });
 
+      it('blocks what a translated own address leads out of this computer, and not what it leads back in', async () => {
+        // Published ports of containers and NodePorts are made like this: such a packet still counts as going to "lo".
+        const ip = family === 'v4' ? 'ip' : 'ip6';
+        const quoted = (address: string): string => (family === 'v4' ? address : `[${address}]`);
+        const own = device[family];
+        const rules = [
+          `table ${ip} translating {`,
+          '  chain output { type nat hook output priority -100; policy accept;',
+          `    ${ip} daddr ${own} udp dport 6001 dnat to ${quoted(site.outside[family])}:${PORT}`,
+          `    ${ip} daddr ${own} tcp dport 6001 dnat to ${quoted(site.outside[family])}:${PORT}`,
+          `    ${ip} daddr ${own} udp dport 6002 dnat to ${quoted(own)}:${PORT}`,
+          '  }',
+          '}',
+        ].join('\n');
+        expect((await device.exec('nft', ['-f', '-'], { input: rules })).code).to.equal(0);
+        const counters = await countPackets(site.outside, {
+          datagrams: `${ip} saddr ${own} udp dport ${PORT}`,
+          openings: `${ip} saddr ${own} tcp dport ${PORT} tcp flags syn`,
+        });
+        const send = async (): Promise<readonly (number | boolean | undefined)[]> => {
+          const before = await counters.read();
+          await inside.call('udpExchange', { address: own, port: 6001, timeoutMs: 200 });
+          await inside.call('tcpConnect', { address: own, port: 6001, timeoutMs: 200 });
+          const back = await inside.call('udpExchange', { address: own, port: 6002, timeoutMs: 200 });
+          const after = await counters.read();
+          const grown = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+          return [grown('datagrams') > 0, grown('openings') > 0, back.answered];
+        };
+        try {
+          expect(await send(), 'control').to.deep.equal([true, true, true]);
+          await agent.apply(plan());
+          expect(await send()).to.deep.equal([false, false, true]);
+        } finally {
+          await counters.remove();
+          await device.exec('nft', ['delete', 'table', ip, 'translating']);
+        }
+      });
+
       it('leaves forwarded traffic alone, also what was under way', async () => {
         const address = site.routed?.[family] ?? '';
         const target = { address, port: PORT, intervalMs: 5 };

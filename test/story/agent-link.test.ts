@@ -162,6 +162,36 @@ describe('the story of a device that keeps its stream', () => {
     }
   });
 
+  it('does not take a stream for healthy before it has lived 60 s', async () => {
+    for (const [failures, delay] of [500, 1_000].entries()) {
+      welcome();
+      await cut();
+      clock.advance(delay);
+      await untilDialled(failures + 2);
+    }
+    welcome();
+    clock.advance(59_999);
+    await cut();
+    clock.advance(1_999);
+    await settled();
+    expect(dials).to.have.length(3);
+    clock.advance(1);
+    await untilDialled(4);
+    welcome();
+    clock.advance(60_000);
+    await cut();
+    clock.advance(4_999);
+    await settled();
+    expect(dials).to.have.length(4);
+    clock.advance(1);
+    await untilDialled(5);
+    // The next failure starts from the first step again.
+    welcome();
+    await cut();
+    clock.advance(500);
+    await untilDialled(6);
+  });
+
   it('tries every address of the server before it waits', async () => {
     welcome();
     await cut();
@@ -236,6 +266,6 @@ describe('the story of a device that keeps its stream', () => {
     clock.advance(40 * DAY);
     await untilDialled(2);
     expect(asked).to.deep.equal(['renew']);
-    expect(await identity.expired(clock.wall())).to.equal(undefined);
+    expect(identity.expired(clock.wall())).to.equal(false);
   });
 });

@@ -19,10 +19,13 @@ import { isReleased, parseListing, structuralDifference } from './listing.js';
 import { monitorEvents } from './monitor.js';
 import { listTable, loadTransaction } from './nft.js';
 import { probeNftables } from './probe.js';
-import { renderPlan, renderRemoval } from './render.js';
+import { renderPlan, renderRemoval, type Rendered } from './render.js';
 
 /** Events of one transaction arrive together; one look afterwards is enough. Milliseconds. */
 const SETTLE_MS = 25;
+
+/** Somebody may change the rules between loading and reading back: so often are they loaded before that is a failure. */
+const LOAD_ATTEMPTS = 3;
 
 /** Isolates with one nftables table, `inet cordon`, that is replaced as a whole. docs/security.md says what passes. */
 export class NftablesEnforcer implements Enforcer {
@@ -40,16 +43,7 @@ export class NftablesEnforcer implements Enforcer {
   apply(plan: Plan): Promise<Applied> {
     return this.inTurn(async () => {
       const { text, counts, unsupported } = renderPlan(plan, readRenderContext());
-      await loadTransaction(text);
-      const listing = await listTable();
-      const difference =
-        listing === undefined ? 'the table is not there' : structuralDifference(listing, counts);
-      if (listing === undefined || difference !== undefined) {
-        throw new EnforceError(
-          `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
-        );
-      }
-      const { rulesHash } = parseListing(listing);
+      const { rulesHash } = parseListing(await loadAndReadBack(text, counts));
       this.applied = { planId: plan.planId, rulesHash };
       return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
     });
@@ -148,4 +142,18 @@ export class NftablesEnforcer implements Enforcer {
     this.tail = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** @throws EnforceError where nft refuses the rules, or the kernel does not hold them however often they are loaded */
+async function loadAndReadBack(text: string, counts: Rendered['counts']): Promise<string> {
+  let difference: string | undefined;
+  for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
+    await loadTransaction(text);
+    const listing = await listTable();
+    difference = listing === undefined ? 'the table is not there' : structuralDifference(listing, counts);
+    if (listing !== undefined && difference === undefined) return listing;
+  }
+  throw new EnforceError(
+    `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,
+  );
 }

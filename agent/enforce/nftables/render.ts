@@ -69,7 +69,7 @@ export function renderPlan(plan: Plan, context: RenderContext): Rendered {
     {
       name: 'verdict_out',
       rules: [
-        'oif "lo" accept',
+        ...loopbackOut(),
         ...icmpOut(),
         ...plan.serverEndpoints.map((endpoint) => ownChannelOut(endpoint, context.agent)),
         ...otherOut(),
@@ -91,6 +91,14 @@ export function renderPlan(plan: Plan, context: RenderContext): Rendered {
     '}\n',
   ].join('\n');
   return { text, counts, unsupported: mergeUnsupported(fromHere.unsupported, fromThere.unsupported) };
+}
+
+/**
+ * A packet to an own address whose destination was translated since (published ports of containers, NodePorts) still
+ * counts as going to `lo` at this hook, and leaves through another interface: only one that ends here may pass.
+ */
+function loopbackOut(): string[] {
+  return ['oif "lo" ct status & dnat == 0 accept', 'oif "lo" fib daddr type local accept'];
 }
 
 /** ICMP and ICMPv6 that an operating system answers or needs: pings of others, errors, neighbours, routers, groups. */

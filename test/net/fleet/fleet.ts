@@ -1,4 +1,12 @@
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, type WriteStream } from 'node:fs';
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  type WriteStream,
+} from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,27 +71,33 @@ export class Fleet {
     );
   }
 
-  /** Starts an agent on a host; it enrols by itself the first time. */
-  async startAgent(host: Host, environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  /**
+   * Starts an agent on a host; it enrols by itself the first time.
+   * @param cgroup folder of the control group that it runs in; absent: that of this process
+   */
+  async startAgent(
+    host: Host,
+    environment: Readonly<Record<string, string>> = {},
+    cgroup?: string,
+  ): Promise<void> {
     const data = join(this.folder, host.name);
     let token: Record<string, string> = {};
-    try {
-      readFileSync(join(data, 'enrolled'));
-    } catch {
+    if (!existsSync(join(data, 'credentials.pem'))) {
       const created = await this.json<{ secret: string }>('enroll-token', 'create');
       token = {
         CORDON_AGENT_ENROLLMENT_TOKEN: created.secret,
         CORDON_AGENT_CA_FINGERPRINT: this.fingerprint,
       };
     }
-    await this.start(host, host.name, 'cordon-agent', ['run'], undefined, {
+    const settings = {
       CORDON_AGENT_SERVER: this.managementAddress,
       CORDON_AGENT_DATA_DIR: data,
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
       ...token,
       ...environment,
-    });
+    };
+    await this.start(host, host.name, 'cordon-agent', ['run'], undefined, settings, cgroup);
   }
 
   /** Process id of `server` or of the agent on a host. */
@@ -162,12 +176,14 @@ export class Fleet {
     args: readonly string[],
     ready: RegExp | undefined,
     environment: Readonly<Record<string, string>>,
+    cgroup?: string,
   ): Promise<string> {
     mkdirSync(this.folder, { recursive: true });
     const log = createWriteStream(join(this.folder, `${name}.log`), { flags: 'a' });
     this.logs.push(log);
     // A namespace shares the name of the machine; a device is known by its own.
-    const named = ['--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', host.name];
+    const enterGroup = cgroup === undefined ? '' : `echo $$ > ${cgroup}/cgroup.procs && `;
+    const named = ['--uts', 'sh', '-c', `${enterGroup}hostname "$0" && exec "$@"`, host.name];
     const command = [process.execPath, join(packageRoot, 'bin', program), ...args];
     const child = host.spawn('unshare', [...named, ...command], {
       env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, ...environment },

@@ -3,8 +3,9 @@ import { countPackets, type Host } from '../site/index.js';
 /** Continuous TCP and UDP between a device and a peer, both ways, over both IP versions. */
 export interface Flows {
   /**
-   * Packets that the device's processes got across to the peer so far: every UDP packet, and every TCP packet but
-   * resets, which the operating system may answer with. Counted by the peer's kernel as they arrive.
+   * Packets that crossed so far, by IP version, protocol and way. `out`: every UDP packet of the device, and every TCP
+   * packet but resets, which its operating system may answer with; counted by the peer's kernel as they arrive. `in`:
+   * every packet of the peer that came through to the device's processes, counted behind the device's packet filter.
    */
   crossed(): Promise<ReadonlyMap<string, number>>;
   stop(): Promise<void>;
@@ -12,12 +13,23 @@ export interface Flows {
 
 /** Starts the flows. Both hosts must run an echo server on `port`. */
 export async function startFlows(device: Host, peer: Host, port: number, intervalMs = 10): Promise<Flows> {
-  const counters = await countPackets(peer, {
-    udp4: `ip saddr ${device.v4} meta l4proto udp`,
-    udp6: `ip6 saddr ${device.v6} meta l4proto udp`,
-    tcp4: `ip saddr ${device.v4} tcp flags & rst == 0`,
-    tcp6: `ip6 saddr ${device.v6} tcp flags & rst == 0`,
+  const sent = await countPackets(peer, {
+    udp4_out: `ip saddr ${device.v4} meta l4proto udp`,
+    udp6_out: `ip6 saddr ${device.v6} meta l4proto udp`,
+    tcp4_out: `ip saddr ${device.v4} tcp flags & rst == 0`,
+    tcp6_out: `ip6 saddr ${device.v6} tcp flags & rst == 0`,
   });
+  // A connection that the device's own filter refuses gets its reset over loopback, in the name of the peer.
+  const received = await countPackets(
+    device,
+    {
+      udp4_in: `iif != lo ip saddr ${peer.v4} meta l4proto udp`,
+      udp6_in: `iif != lo ip6 saddr ${peer.v6} meta l4proto udp`,
+      tcp4_in: `iif != lo ip saddr ${peer.v4} meta l4proto tcp`,
+      tcp6_in: `iif != lo ip6 saddr ${peer.v6} meta l4proto tcp`,
+    },
+    'delivered',
+  );
   const running: { host: Host; id: number }[] = [];
   for (const [from, to] of [
     [device, peer],
@@ -32,10 +44,11 @@ export async function startFlows(device: Host, peer: Host, port: number, interva
     }
   }
   return {
-    crossed: () => counters.read(),
+    crossed: async () => new Map([...(await sent.read()), ...(await received.read())]),
     stop: async () => {
-      for (const { host, id } of running) await (await host.tools()).call('stopStream', { id });
-      await counters.remove();
+      await Promise.all(running.map(async ({ host, id }) => (await host.tools()).call('stopStream', { id })));
+      await sent.remove();
+      await received.remove();
     },
   };
 }

@@ -1,13 +1,23 @@
 import type { Host } from './host.js';
 
-/** Counts packets at a host, before any rule of its own, by the kernel and not by a program. */
+/** Counts packets at a host, by the kernel and not by a program. */
 export interface PacketCounters {
   /** Packets so far, by the name of each counter. */
   read(): Promise<ReadonlyMap<string, number>>;
   remove(): Promise<void>;
 }
 
+/**
+ * Where packets are counted. `arriving`: as they come from the link, before any rule of the host. `delivered`: those that
+ * every packet filter of the host let through to its own processes.
+ */
+export type CountingPlace = 'arriving' | 'delivered';
+
 const TABLE = 'inet site_counters';
+const HOOKS: Readonly<Record<CountingPlace, string>> = {
+  arriving: 'prerouting priority raw',
+  delivered: 'input priority 200',
+};
 
 /**
  * @param received what to count among the packets that arrive: names (`[a-z0-9_]+`) with nft conditions, for example
@@ -16,6 +26,7 @@ const TABLE = 'inet site_counters';
 export async function countPackets(
   host: Host,
   received: Readonly<Record<string, string>>,
+  place: CountingPlace = 'arriving',
 ): Promise<PacketCounters> {
   const entries = Object.entries(received);
   const text = [
@@ -23,7 +34,7 @@ export async function countPackets(
     `delete table ${TABLE}`,
     `table ${TABLE} {`,
     ...entries.map(([name]) => `  counter ${name} { }`),
-    '  chain arriving { type filter hook prerouting priority raw; policy accept;',
+    `  chain counting { type filter hook ${HOOKS[place]}; policy accept;`,
     ...entries.map(([name, conditions]) => `    ${conditions} counter name ${name}`),
     '  }',
     '}',

@@ -28,6 +28,12 @@ export function requireNetAdmin(): void {
   process.exit(status ?? 1);
 }
 
+/** Whether this process may start programs as another user: a user namespace of an ordinary user has but one. */
+export function canBeAnotherUser(): boolean {
+  const [first = ''] = readFileSync('/proc/self/uid_map', 'utf8').split('\n');
+  return process.getuid?.() === 0 && Number(first.trim().split(/\s+/)[2]) > 65_534;
+}
+
 const MOUNT_NAME = 'cordon-site';
 
 /** `ip netns` keeps its names in /run/netns, which only root may write: a /run of our own hides the real one. */

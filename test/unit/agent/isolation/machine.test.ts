@@ -22,7 +22,13 @@ import { HOUR_MS, ISOLATION, order, OTHER_ISOLATION, settings } from '../../../f
 const released: State = { kind: 'RELEASED', last: undefined };
 const proof: Proof = { planId: 'plan', unsupported: [], evidence: IsolationEvidence.fromPartial({}) };
 const at = (ms: number): Moment => ({ bootId: 'boot', sinceBootMs: ms, wallMs: 1_000_000 + ms });
-const enforced: Input = { kind: 'enforced', proof, missing: undefined, latencyMs: 3 };
+const enforced = {
+  kind: 'enforced',
+  proof,
+  missing: undefined,
+  latencyMs: 3,
+  readBackAt: at(0),
+} satisfies Input;
 const kinds = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
 
 /** Feeds inputs one after the other. */
@@ -97,6 +103,28 @@ describe('the isolation state machine', () => {
       at(CONFIRM_WITHIN_MS),
     );
     expect(automatic.state.kind).to.equal('ISOLATED');
+  });
+
+  it('takes no confirmation of an isolation that was not in force yet', () => {
+    const failed = after([
+      { kind: 'ordered', order: order() },
+      { kind: 'enforce-failed', detail: 'nft is missing' },
+      { kind: 'confirmed', isolationId: ISOLATION },
+      enforced,
+    ]);
+    const late = next(failed, { kind: 'tick' }, at(CONFIRM_WITHIN_MS));
+    expect(endedBy(late.state)).to.equal(IsolationEndCause.ISOLATION_END_CAUSE_UNCONFIRMED);
+  });
+
+  it('counts from the moment at which the rules were read back, however long the checks took', () => {
+    const state = next(
+      after([{ kind: 'ordered', order: order() }]),
+      { ...enforced, readBackAt: at(10) },
+      at(9_000),
+    ).state;
+    expect(nextDeadlineMs(state, at(9_000))).to.equal(CONFIRM_WITHIN_MS);
+    const confirmed = next(state, { kind: 'confirmed', isolationId: ISOLATION }, at(9_000)).state;
+    expect(nextDeadlineMs(confirmed, at(9_000))).to.equal(HOUR_MS + 10 - 9_000);
   });
 
   it('lets the settings decide what happens without confirmation', () => {
@@ -188,7 +216,10 @@ describe('the isolation state machine', () => {
           for (const effect of step.effects) {
             if (effect.kind === 'enforce') {
               if (!fails) kernelHolds = true;
-              feed(fails ? { kind: 'enforce-failed', detail: 'refused' } : enforced, fails);
+              feed(
+                fails ? { kind: 'enforce-failed', detail: 'refused' } : { ...enforced, readBackAt: at(now) },
+                fails,
+              );
             }
             if (effect.kind === 'clear') {
               if (!fails) kernelHolds = false;

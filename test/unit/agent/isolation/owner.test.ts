@@ -106,6 +106,31 @@ describe('the owner of the isolation', () => {
     expect(site.enforcer.history.map((plan) => plan?.rules.length)).to.deep.equal([0, 1]);
   });
 
+  it('goes on watching and ends on time when its news cannot be kept', async () => {
+    site.events.push = () => {
+      throw new Error('no space left on device');
+    };
+    expect((await handle(desired(1n, isolate()))).status).to.equal(APPLIED);
+    expect(site.enforcer.watched).to.equal(true);
+    await site.owner.confirm(ISOLATION);
+    clock.advance(HOUR_MS);
+    await settled();
+    expect(site.owner.observed().state).to.equal(RELEASED);
+  });
+
+  it('never takes up a directive again that it carried out, however many isolations came in between', async () => {
+    const automaticSettings = settings();
+    await handle(desired(1n, release(), { automaticSettings }));
+    for (let count = 0; count < 40; count += 1) {
+      await site.owner.isolateAutomatically({ reason: 'a test', source: 'a test' });
+      clock.advance(HOUR_MS);
+      await settled();
+    }
+    await site.owner.isolateAutomatically({ reason: 'a test', source: 'a test' });
+    await handle(desired(2n, release(), { automaticSettings: settings({ notificationText: 'changed' }) }));
+    expect(site.owner.observed().state).to.equal(ISOLATED);
+  });
+
   it('does not start an isolation again that has ended here', async () => {
     await handle(desired(1n, isolate()));
     await site.owner.confirm(ISOLATION);

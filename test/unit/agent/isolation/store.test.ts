@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -26,6 +26,12 @@ describe('the state file', () => {
       expect(JSON.stringify(plain(store.load()))).to.equal(JSON.stringify(plain(site.store.content)));
     }
     await site.owner.stop();
+  });
+
+  it('is refused when it cannot be read, and never taken for a device that was not isolated', () => {
+    const path = join(folder, STATE_FILE);
+    symlinkSync(path, path);
+    expect(() => fileStore(folder).load()).to.throw(StateFileError, /isolation\.json.*ELOOP/);
   });
 
   it('is refused when it is damaged, with the name of the file and what to do', () => {

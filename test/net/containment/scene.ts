@@ -1,0 +1,100 @@
+import { Fleet } from '../fleet/fleet.js';
+import { startFlows, type Flows } from '../fleet/flows.js';
+import { createSite, type Host, type Site, type Toolbox } from '../site/index.js';
+
+/** Echo servers listen here on every host of the scene. */
+export const ECHO_PORT = 5001;
+/** Nothing listens here. */
+export const CLOSED_PORT = 5999;
+export const FAMILIES = ['v4', 'v6'] as const;
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A real server, one device with a real agent, a host outside and one routed behind the device. */
+export interface Scene {
+  readonly site: Site;
+  readonly fleet: Fleet;
+  readonly device: Host;
+  readonly outside: Host;
+  readonly routed: Host;
+  /** Tools of the device, of the outside host and of the routed host. */
+  readonly inside: Toolbox;
+  readonly beyond: Toolbox;
+  readonly behind: Toolbox;
+  isolate(...flags: readonly string[]): Promise<void>;
+  release(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param options.serverAddress how the agent and the command line reach the server
+ * @param options.cgroup folder of the agent's control group; absent: the agent has none of its own
+ */
+export async function openScene(
+  options: { readonly serverAddress?: (server: Host) => string; readonly cgroup?: string } = {},
+): Promise<Scene> {
+  const site = createSite({ devices: 1, routed: true });
+  try {
+    const { server, devices, outside, routed } = site;
+    const device = devices[0];
+    if (!device || !routed) throw new Error('the site has no device');
+    const fleet = new Fleet(server, { serverAddress: options.serverAddress?.(server) });
+    await fleet.startServer();
+    await fleet.startAgent(device, {}, options.cgroup);
+    await fleet.untilCurrent(device.name);
+    const hosts = [device, outside, routed];
+    const tools = await Promise.all(hosts.map((host) => host.tools()));
+    await Promise.all(tools.map((tool) => tool.call('echo', { port: ECHO_PORT })));
+    const [inside, beyond, behind] = tools as [Toolbox, Toolbox, Toolbox];
+    return {
+      ...{ site, fleet, device, outside, routed, inside, beyond, behind },
+      isolate: async (...flags) => {
+        await fleet.cli('isolate', device.name, '--reason', 'containment test', '--wait', ...flags);
+      },
+      release: async () => {
+        await fleet.cli('release', device.name, '--reason', 'containment test', '--wait');
+      },
+      close: async () => {
+        await fleet.close();
+        site.close();
+      },
+    };
+  } catch (error) {
+    site.close();
+    throw error;
+  }
+}
+
+/** Continuous traffic between the device and the host outside, both ways. */
+export function startTraffic({ device, outside }: Scene): Promise<Flows> {
+  return startFlows(device, outside, ECHO_PORT);
+}
+
+/** Names of the flows that did not get a packet across since `before`: with every flow running, none. */
+export async function silentSince(
+  flows: Flows,
+  before: ReadonlyMap<string, number>,
+): Promise<readonly string[]> {
+  const now = await flows.crossed();
+  return [...now].filter(([name, packets]) => packets === before.get(name)).map(([name]) => name);
+}
+
+/** Waits until every flow has got a packet across since the call; the names of those that did not within the limit. */
+export async function untilAllCross(flows: Flows, limitMs = 3_000): Promise<readonly string[]> {
+  const before = await flows.crossed();
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const silent = await silentSince(flows, before);
+    if (silent.length === 0 || performance.now() > deadline) return silent;
+    await sleep(50);
+  }
+}
+
+/** Rules of the device without what changes by itself: remaining times, and packets that counters have counted. */
+export async function rulesOf(device: Host): Promise<string> {
+  const { stdout } = await device.exec('nft', ['list', 'ruleset']);
+  return stdout
+    .replaceAll(/ (timeout|expires) \w+/g, '')
+    .replaceAll(/packets \d+ bytes \d+/g, '')
+    .trim();
+}
