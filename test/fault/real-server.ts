@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,12 +93,6 @@ export class RealServer {
   /** A management client with the administrator's token. The caller closes it. */
   connect(): ManagementClient {
     return new ManagementClient(this.managementPort, this.ca, this.token);
-  }
-
-  /** Process memory, bytes. */
-  memory(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
   }
 
   async close(): Promise<void> {
