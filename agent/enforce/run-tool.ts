@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { EnforceError } from './enforcer.js';
 
 export interface ToolResult {
@@ -18,10 +18,21 @@ export function toolEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: 'C' };
 }
 
+/** A tool that has been started and waits for its standard input. */
+export interface StartedTool {
+  /**
+   * Gives it all of its input and waits for its end.
+   * @throws EnforceError when it cannot be started, runs longer than 10 s or writes without end; its own failure is a code
+   */
+  finish(input: string): Promise<ToolResult>;
+  /** Ends it, whatever it does. Idempotent. */
+  end(): void;
+}
+
 /**
  * Runs a system tool to its end with `input` on its standard input.
  * @param packageName Debian package that has it, for the message when it is missing
- * @throws EnforceError when it cannot be started, runs longer than 10 s or writes without end; its own failure is a code
+ * @throws EnforceError as `finish` of a started tool
  */
 export function runTool(
   tool: string,
@@ -29,8 +40,33 @@ export function runTool(
   args: readonly string[],
   input = '',
 ): Promise<ToolResult> {
+  return startTool(tool, packageName, args).finish(input);
+}
+
+/** Starts a tool ahead of its use. The owner calls `finish` or `end`; the limit of 10 s counts from here. */
+export function startTool(tool: string, packageName: string, args: readonly string[]): StartedTool {
+  const child = spawn(tool, args, { env: toolEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
+  // A tool that ends before it has read everything breaks the pipe; its exit code tells the reason.
+  child.stdin.on('error', () => undefined);
+  const result = resultOf(child, tool, packageName, args);
+  // What goes wrong before anybody waits is told to the one who does.
+  result.catch(() => undefined);
+  return {
+    finish: (input) => {
+      child.stdin.end(input);
+      return result;
+    },
+    end: () => child.kill('SIGKILL'),
+  };
+}
+
+function resultOf(
+  child: ChildProcessWithoutNullStreams,
+  tool: string,
+  packageName: string,
+  args: readonly string[],
+): Promise<ToolResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(tool, args, { env: toolEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let size = 0;
@@ -66,8 +102,5 @@ export function runTool(
         stderr: Buffer.concat(stderr).toString().trim(),
       });
     });
-    // A tool that ends before it has read everything breaks the pipe; its exit code tells the reason.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
   });
 }

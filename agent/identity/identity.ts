@@ -48,11 +48,12 @@ export class Identity {
   }
 
   /** A certificate that has expired was renewed for the same key. @throws Error where it is not for this device and key */
-  renewed(certificate: Buffer): void {
-    const pair = this.current();
+  renewed(certificate: Buffer, slot: Slot): void {
+    const pair = this.files.read(slot);
     if (!pair) throw new Error('there is no key to renew for (this is a bug)');
     this.check(certificate, pair.privateKey);
-    this.files.write('current', { ...pair, certificate });
+    this.files.write(slot, { ...pair, certificate });
+    this.candidateTried = false;
     this.renewAtMs = undefined;
   }
 
@@ -121,10 +122,15 @@ export class Identity {
     return certificate !== undefined && isExpired(new X509Certificate(certificate), nowMs);
   }
 
-  /** The certificate in use, with a request to renew it for the same key. */
-  async sameKeyRenewal(): Promise<{ readonly certificate: Buffer; readonly csr: Buffer }> {
-    const pair = this.current();
-    if (!pair?.certificate) throw new Error('this device is not enrolled (this is a bug)');
+  /**
+   * A certificate, with a request to renew it for the same key; undefined: there is none. After a lost Welcome the
+   * server may know only the candidate.
+   */
+  async sameKeyRenewal(
+    slot: Slot,
+  ): Promise<{ readonly certificate: Buffer; readonly csr: Buffer } | undefined> {
+    const pair = this.files.read(slot);
+    if (!pair?.certificate) return undefined;
     return { certificate: pair.certificate, csr: await makeCsr(this.deviceId, pair.privateKey) };
   }
 

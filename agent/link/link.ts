@@ -220,11 +220,14 @@ export class Link {
 
   private async renewExpired(): Promise<void> {
     const { identity, log } = this.parts;
-    const { certificate, csr } = await identity.sameKeyRenewal();
-    const renewed = await this.askEach((port) => port.renew(certificate, csr));
-    if (!renewed) return;
-    identity.renewed(renewed);
-    log.info('the expired certificate was renewed');
+    for (const slot of ['current', 'candidate'] as const) {
+      const request = await identity.sameKeyRenewal(slot);
+      if (!request) continue;
+      const renewed = await this.askEach((port) => port.renew(request.certificate, request.csr));
+      if (!renewed) continue;
+      identity.renewed(renewed, slot);
+      return log.info('the expired certificate was renewed');
+    }
   }
 
   /** The first answer of any address of the management port; undefined: none of them gave one. */

@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -133,11 +132,13 @@ function desiredStateBytes(): number {
 }
 
 /** Next message of a child. @throws Error when it ends instead */
-async function message<Message>(child: ChildProcess): Promise<Message> {
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('a process of the benchmark ended early');
+function message<Message>(child: ChildProcess): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    const onExit = (): void => reject(new Error('a process of the benchmark ended early'));
+    child.once('exit', onExit);
+    child.once('message', (received) => {
+      child.off('exit', onExit);
+      resolve(received as Message);
+    });
   });
-  ended.catch(() => undefined);
-  const [received] = (await Promise.race([once(child, 'message'), ended])) as [Message];
-  return received;
 }

@@ -62,7 +62,8 @@ export async function storeReport(
     }))
     .where('id', '=', device.id)
     .execute();
-  await updateHistory(tx, device.id, observed, now);
+  await noteIsolation(tx, device.id, observed, now);
+  await endOthers(tx, device.id, observed, now);
   return followLocalEnd(tx, device, observed, now);
 }
 
@@ -96,8 +97,11 @@ function isEnforced(observed: ObservedIsolation): boolean {
   );
 }
 
-/** Keeps the record of isolations in step with what a device says. */
-export async function updateHistory(
+/**
+ * Keeps the record of one isolation in step with what a device says about it, be it of now or, in an event that was on
+ * its way for long, of the past. The records of others are not touched.
+ */
+export async function noteIsolation(
   tx: Tx,
   deviceId: string,
   observed: ObservedIsolation,
@@ -124,14 +128,6 @@ export async function updateHistory(
       .where('id', '=', observed.isolationId)
       .where('device_id', '=', deviceId)
       .execute();
-    await tx
-      .updateTable('isolations')
-      .set({ ended_at: now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_REPLACED })
-      .where('device_id', '=', deviceId)
-      .where('id', '!=', observed.isolationId)
-      .where('enforced_at', 'is not', null)
-      .where('ended_at', 'is', null)
-      .execute();
   } else if (observed.state === IsolationState.ISOLATION_STATE_RELEASED) {
     await tx
       .updateTable('isolations')
@@ -139,18 +135,42 @@ export async function updateHistory(
         ended_at: observed.endedAt ? fromTimestamp(observed.endedAt) : now,
         end_cause: observed.endCause || IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR,
       })
+      .where('id', '=', observed.isolationId)
       .where('device_id', '=', deviceId)
       .where('ended_at', 'is', null)
-      // Not an order that is still on its way: that one has neither been enforced nor taken back.
-      .where((row) =>
-        row.or([
-          row('id', '=', observed.isolationId),
-          row('enforced_at', 'is not', null),
-          row('released_by', '!=', ''),
-        ]),
-      )
       .execute();
   }
+}
+
+/** A device has one isolation at most: what it says of now ends the record of every other that it had or was to have. */
+async function endOthers(tx: Tx, deviceId: string, observed: ObservedIsolation, now: number): Promise<void> {
+  const released = observed.state === IsolationState.ISOLATION_STATE_RELEASED;
+  if (!released && !isEnforced(observed)) return;
+  const end = (cause: IsolationEndCause): ReturnType<typeof others> =>
+    others(tx, deviceId, observed, now, cause);
+  // Sent, lost on the way, and taken back: it never began, and the device has nothing to say about it.
+  if (released) {
+    await end(IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR).where('released_by', '!=', '').execute();
+  }
+  // Not an order that is still on its way: that one has not been enforced. A device that knows of no isolation at all
+  // was installed anew, and is about to be isolated again.
+  if (observed.isolationId === '') return;
+  await end(IsolationEndCause.ISOLATION_END_CAUSE_REPLACED).where('enforced_at', 'is not', null).execute();
+}
+
+function others(
+  tx: Tx,
+  deviceId: string,
+  { isolationId }: ObservedIsolation,
+  now: number,
+  cause: IsolationEndCause,
+) {
+  return tx
+    .updateTable('isolations')
+    .set({ ended_at: now, end_cause: cause })
+    .where('device_id', '=', deviceId)
+    .where('id', '!=', isolationId)
+    .where('ended_at', 'is', null);
 }
 
 /** An isolation that the device started by itself: the server hears of it here for the first time. */

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { CommandState } from '../../shared/gen/cordon/v1/command.js';
 import { IsolationEndCause, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import { Operator } from './operator.js';
 import { RealAgent, type AgentSettings } from './real-agent.js';
@@ -152,6 +153,39 @@ describe('an agent behind a network that fails', () => {
       await expectCaughtUp(site, orders);
     }));
 
+  it('ends an isolation that was sent into a dead connection and released before it arrived', () =>
+    withAgent({}, async ({ proxy, agent, operator }) => {
+      proxy.hush();
+      const { directiveId: lost } = await operator.isolate();
+      const sent = async (): Promise<boolean> => (await operator.isolations())[0]?.deliveredAt !== undefined;
+      await until('it is on record as sent', 2_000, sent);
+      await operator.release();
+      await until('the agent notices', 3_000, () => !agent.running.connected);
+      proxy.speak();
+      await until('the device is current', BACK_WITHIN_MS, () => operator.isCurrent());
+      expect(agent.running.status().state).to.equal(IsolationState.ISOLATION_STATE_RELEASED);
+      expect(agent.history).to.not.include(lost);
+      const [isolation] = await operator.isolations();
+      expect(isolation?.id).to.equal(lost);
+      expect(isolation?.endedAt, 'ended').to.not.equal(undefined);
+      expect(isolation?.endCause).to.equal(IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR);
+    }));
+
+  it('runs a command that was given during a fault, once', () =>
+    withAgent({}, async ({ proxy, agent, operator }) => {
+      proxy.hush();
+      const id = await operator.selfTest();
+      await until('the agent notices', 3_000, () => !agent.running.connected);
+      proxy.speak();
+      await until('the command has ended', BACK_WITHIN_MS, async () =>
+        isFinal((await operator.command(id)).state),
+      );
+      const command = await operator.command(id);
+      expect(command.state).to.equal(CommandState.COMMAND_STATE_SUCCEEDED);
+      // Sent once into the dead connection, and once to where it arrived.
+      expect(command.deliveryAttempts).to.equal(2);
+    }));
+
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     it(`comes back to a server that was ended with ${signal} and started again`, () =>
       withAgent({}, async (site) => {
@@ -165,6 +199,14 @@ describe('an agent behind a network that fails', () => {
       }));
   }
 });
+
+function isFinal(state: CommandState): boolean {
+  return ![
+    CommandState.COMMAND_STATE_PENDING,
+    CommandState.COMMAND_STATE_ACCEPTED,
+    CommandState.COMMAND_STATE_RUNNING,
+  ].includes(state);
+}
 
 function answers(operator: Operator): Promise<boolean> {
   return operator.show().then(

@@ -1,3 +1,6 @@
+import { cpSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { EnrollmentServiceService, EnrollmentStatus } from '../../shared/gen/cordon/v1/enrollment_service.js';
@@ -71,6 +74,22 @@ describe('the standing of a device, over real TLS', () => {
     first.close();
     second.close();
   });
+
+  it('raises the clone alarm when two agents live with one identity', () =>
+    withAgent(async (agent, operator) => {
+      const copy = RealAgent.existing(mkdtempSync(join(tmpdir(), 'cordon-agent-copy-')), server);
+      cpSync(agent.folder, copy.folder, { recursive: true });
+      try {
+        await copy.start();
+        await until('the alarm', 10_000, async () => (await operator.show()).cloneSuspected);
+        const actions = (await operator.audited()).map(({ action }) => action);
+        expect(actions).to.include.members(['stream.replaced', 'device.clone_suspected']);
+      } finally {
+        await copy.close();
+      }
+      await operator.unban();
+      expect((await operator.show()).cloneSuspected, 'lifted by an operator').to.equal(false);
+    }));
 
   it('ends the stream of a banned device within a second and keeps it out until it is unbanned', () =>
     withAgent(async (agent, operator) => {

@@ -1,5 +1,7 @@
 import { AuditServiceService, ListAuditRecordsRequest } from '../../shared/gen/cordon/v1/audit_service.js';
 import type { AuditRecord } from '../../shared/gen/cordon/v1/audit.js';
+import type { Command } from '../../shared/gen/cordon/v1/command.js';
+import { CommandServiceService, CreateCommandRequest } from '../../shared/gen/cordon/v1/command_service.js';
 import type { Device } from '../../shared/gen/cordon/v1/device.js';
 import { ConnectionState } from '../../shared/gen/cordon/v1/device.js';
 import {
@@ -68,6 +70,21 @@ export class Operator {
 
   async isOnline(): Promise<boolean> {
     return (await this.show()).connection === ConnectionState.CONNECTION_STATE_ONLINE;
+  }
+
+  /** Orders a self-test. Resolves to the command's id. */
+  async selfTest(): Promise<string> {
+    const spec = { work: { $case: 'selfTest' as const, value: {} } };
+    const request = CreateCommandRequest.fromPartial({ device: this.device, spec });
+    const { command } = await this.client.call(CommandServiceService.createCommand, request);
+    if (!command) throw new Error('the answer holds no command');
+    return command.id;
+  }
+
+  async command(id: string): Promise<Command> {
+    const { command } = await this.client.call(CommandServiceService.getCommand, { id });
+    if (!command) throw new Error('the answer holds no command');
+    return command;
   }
 
   /** History of this device, newest first. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CertificateAuthority, type Issued } from '../../server/identity/ca.js';
-import { deviceUri } from '../../shared/ids.js';
+import { deviceUri, newId } from '../../shared/ids.js';
 import { toPem } from '../../shared/tls/pem.js';
 import * as x509 from '../../shared/tls/x509.js';
 
@@ -77,4 +77,12 @@ export async function issueByAnotherCa(deviceId: string): Promise<TlsPair> {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A request whose signature was made for other contents. */
+export async function forgedCsr(): Promise<Buffer> {
+  const csr = Buffer.from(await makeCsr(await makeKeys('P-256'), newId()));
+  const id = csr.indexOf('spiffe://cordon/device/') + 'spiffe://cordon/device/'.length;
+  csr[id] = csr[id] === 0x30 ? 0x31 : 0x30;
+  return csr;
 }

@@ -39,6 +39,8 @@ describe('the story of a device that keeps its stream', () => {
   let unreachable: Set<string>;
   let lookups: number;
   let asked: string[];
+  /** A certificate that the server does not know any more. */
+  let replaced: Buffer | undefined;
 
   before(async () => {
     ca = await DeviceCa.make();
@@ -55,6 +57,7 @@ describe('the story of a device that keeps its stream', () => {
     unreachable = new Set();
     lookups = 0;
     asked = [];
+    replaced = undefined;
     link = makeLink();
     link.start();
     await untilDialled(1);
@@ -78,8 +81,9 @@ describe('the story of a device that keeps its stream', () => {
         asked.push('status');
         return Promise.resolve(EnrollmentStatus.ENROLLMENT_STATUS_BANNED);
       },
-      renew: (_, csr) => {
+      renew: (old, csr) => {
         asked.push('renew');
+        if (replaced?.equals(old)) return Promise.reject(new Error('the certificate is not on record'));
         return ca.issue(csr, clock.wall(), clock.wall() + 30 * DAY);
       },
     };
@@ -267,5 +271,17 @@ describe('the story of a device that keeps its stream', () => {
     await untilDialled(2);
     expect(asked).to.deep.equal(['renew']);
     expect(identity.expired(clock.wall())).to.equal(false);
+  });
+
+  it('renews the candidate when the server took it over, the Welcome was lost and both have expired since', async () => {
+    const now = clock.wall();
+    identity.candidateIssued(await ca.issue(await identity.renewalCsr(), now, now + 30 * DAY));
+    replaced = last().credentials.certificate;
+    await cut();
+    clock.advance(40 * DAY);
+    await untilDialled(2);
+    expect(last().credentials.certificate.equals(replaced)).to.equal(false);
+    welcome();
+    expect(identity.expired(clock.wall()), 'the candidate is in use').to.equal(false);
   });
 });

@@ -1,5 +1,5 @@
 import { EnforceError } from '../enforcer.js';
-import { runTool } from '../run-tool.js';
+import { runTool, startTool, type ToolResult } from '../run-tool.js';
 import { TABLE } from './render.js';
 
 /**
@@ -11,14 +11,35 @@ export async function loadTransaction(text: string): Promise<void> {
   if (code !== 0) throw refused(stderr);
 }
 
+/**
+ * Hands transactions to the kernel, one after the other, until it takes one. Then reads our table back, undefined: there
+ * is none.
+ * @throws EnforceError with what nft said of the last one and what to do
+ */
+export async function loadAndList(texts: readonly string[]): Promise<string | undefined> {
+  // Half of the time of a listing is the start of nft, which need not wait for the kernel.
+  const lister = startTool('nft', 'nftables', LISTER);
+  try {
+    for (const [index, text] of texts.entries()) {
+      const { code, stderr } = await runTool('nft', 'nftables', ['-f', '-'], text);
+      if (code === 0) break;
+      if (index === texts.length - 1) throw refused(stderr);
+    }
+    return listingOf(await lister.finish(LIST));
+  } finally {
+    lister.end();
+  }
+}
+
 /** Listing of our table with numbers in place of names, or undefined when there is no such table. */
 export async function listTable(): Promise<string | undefined> {
-  const { code, stdout, stderr } = await runTool('nft', 'nftables', [
-    '-nn',
-    'list',
-    'table',
-    ...TABLE.split(' '),
-  ]);
+  return listingOf(await runTool('nft', 'nftables', LISTER, LIST));
+}
+
+const LISTER = ['-nn', '-f', '-'];
+const LIST = `list table ${TABLE}\n`;
+
+function listingOf({ code, stdout, stderr }: ToolResult): string | undefined {
   if (code === 0) return stdout;
   if (/No such file or directory/.test(stderr)) return undefined;
   throw refused(stderr);

@@ -15,9 +15,9 @@ import {
 } from '../enforcer.js';
 import type { Plan } from '../plan.js';
 import { readRenderContext } from './cgroups.js';
-import { isReleased, parseListing, structuralDifference } from './listing.js';
+import { isReleased, parseListing, structuralDifference, type Listing } from './listing.js';
 import { monitorEvents } from './monitor.js';
-import { listTable, loadTransaction } from './nft.js';
+import { listTable, loadAndList, loadTransaction } from './nft.js';
 import { probeNftables } from './probe.js';
 import { renderPlan, renderRemoval, type Rendered } from './render.js';
 
@@ -42,8 +42,9 @@ export class NftablesEnforcer implements Enforcer {
 
   apply(plan: Plan): Promise<Applied> {
     return this.inTurn(async () => {
-      const { text, counts, unsupported } = renderPlan(plan, readRenderContext());
-      const { rulesHash } = parseListing(await loadAndReadBack(text, counts));
+      const rendered = renderPlan(plan, readRenderContext());
+      const { unsupported } = rendered;
+      const { rulesHash } = await loadAndReadBack(plan, rendered, this.applied === undefined);
       this.applied = { planId: plan.planId, rulesHash };
       return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
     });
@@ -144,14 +145,24 @@ export class NftablesEnforcer implements Enforcer {
   }
 }
 
-/** @throws EnforceError where nft refuses the rules, or the kernel does not hold them however often they are loaded */
-async function loadAndReadBack(text: string, counts: Rendered['counts']): Promise<string> {
+/**
+ * @param first whether there is probably no table of ours yet
+ * @throws EnforceError where nft refuses the rules, or the kernel does not hold them however often they are loaded
+ */
+async function loadAndReadBack(
+  { planId }: Plan,
+  { text, creation, counts }: Rendered,
+  first: boolean,
+): Promise<Listing> {
   let difference: string | undefined;
   for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
-    await loadTransaction(text);
-    const listing = await listTable();
-    difference = listing === undefined ? 'the table is not there' : structuralDifference(listing, counts);
-    if (listing !== undefined && difference === undefined) return listing;
+    const listed = await loadAndList(first && attempt === 0 ? [creation, text] : [text]);
+    const listing = listed === undefined ? undefined : parseListing(listed);
+    difference = listed === undefined ? 'the table is not there' : structuralDifference(listed, counts);
+    if (listing !== undefined && difference === undefined) {
+      if (listing.planId === planId) return listing;
+      difference = 'the table does not carry the name of the plan';
+    }
   }
   throw new EnforceError(
     `the kernel accepted the rules and does not hold them: ${difference}; check its nf_tables modules`,

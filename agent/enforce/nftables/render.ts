@@ -19,8 +19,13 @@ export interface RenderContext {
 }
 
 export interface Rendered {
-  /** One transaction for `nft -f -`. */
+  /** One transaction for `nft -f -`, which replaces what is there of ours. */
   readonly text: string;
+  /**
+   * The same for a computer that has no table of ours; it fails where there is one. Nothing is deleted, so nft ends
+   * without waiting until the kernel has freed what was: some 10 ms.
+   */
+  readonly creation: string;
   /** Number of rules in each chain and of elements in each named set: what must be read back. */
   readonly counts: ReadonlyMap<string, number>;
   readonly unsupported: readonly UnsupportedRule[];
@@ -82,15 +87,24 @@ export function renderPlan(plan: Plan, context: RenderContext): Rendered {
     ...sets.map((set): [string, number] => [`set ${set.name}`, set.elements.length]),
     [`set ${HOLD_SET}`, 2],
   ]);
-  const text = [
-    REMOVE + `table ${TABLE} {`,
-    `  comment "plan=${plan.planId}"`,
+  const comment = `comment "plan=${plan.planId}"`;
+  const table = [
+    `table ${TABLE} {`,
+    `  ${comment}`,
     holdSet(plan.expiresInMs),
     ...sets.map(setText),
     ...orderedForReference(chains).map(chainText),
     '}\n',
   ].join('\n');
-  return { text, counts, unsupported: mergeUnsupported(fromHere.unsupported, fromThere.unsupported) };
+  const text = REMOVE + table;
+  // In one statement with the rest, nft 1.0.6 would create the table alone.
+  const creation = `create table ${TABLE} { ${comment}; }\n${table}`;
+  return {
+    text,
+    creation,
+    counts,
+    unsupported: mergeUnsupported(fromHere.unsupported, fromThere.unsupported),
+  };
 }
 
 /**

@@ -4,6 +4,8 @@ import { createSite, type Host, type Site, type Toolbox } from '../site/index.js
 
 /** Echo servers listen here on every host of the scene. */
 export const ECHO_PORT = 5001;
+/** Agents connect to the server here. */
+export const AGENT_PORT = 7443;
 /** Nothing listens here. */
 export const CLOSED_PORT = 5999;
 export const FAMILIES = ['v4', 'v6'] as const;
@@ -26,23 +28,19 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/**
- * @param options.serverAddress how the agent and the command line reach the server
- * @param options.cgroup folder of the agent's control group; absent: the agent has none of its own
- */
-export async function openScene(
-  options: { readonly serverAddress?: (server: Host) => string; readonly cgroup?: string } = {},
-): Promise<Scene> {
+/** The agent may reach the server over both IP versions. `cgroup`: folder of its control group; absent: it has none. */
+export async function openScene({ cgroup }: { readonly cgroup?: string } = {}): Promise<Scene> {
   const site = createSite({ devices: 1, routed: true });
   try {
     const { server, devices, outside, routed } = site;
     const device = devices[0];
     if (!device || !routed) throw new Error('the site has no device');
-    const fleet = new Fleet(server, { serverAddress: options.serverAddress?.(server) });
+    const fleet = new Fleet(server);
     await fleet.startServer();
-    await fleet.startAgent(device, {}, options.cgroup);
+    const places = `${server.v4}:${AGENT_PORT},[${server.v6}]:${AGENT_PORT}`;
+    await fleet.startAgent(device, { CORDON_AGENT_AGENT_SERVER: places }, cgroup);
     await fleet.untilCurrent(device.name);
-    const hosts = [device, outside, routed];
+    const hosts = [device, outside, routed, server];
     const tools = await Promise.all(hosts.map((host) => host.tools()));
     await Promise.all(tools.map((tool) => tool.call('echo', { port: ECHO_PORT })));
     const [inside, beyond, behind] = tools as [Toolbox, Toolbox, Toolbox];

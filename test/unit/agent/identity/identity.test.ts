@@ -132,8 +132,9 @@ describe('the identity of a device', () => {
     const identity = await enrolled();
     expect(identity.expired(NOW + 29 * DAY)).to.equal(false);
     expect(identity.expired(NOW + 31 * DAY)).to.equal(true);
-    const { csr } = await identity.sameKeyRenewal();
-    identity.renewed(await ca.issue(csr, NOW + 31 * DAY, NOW + 61 * DAY));
+    const request = await identity.sameKeyRenewal('current');
+    if (!request) throw new Error('there is nothing to renew');
+    identity.renewed(await ca.issue(request.csr, NOW + 31 * DAY, NOW + 61 * DAY), 'current');
     expect(start().expired(NOW + 32 * DAY)).to.equal(false);
   });
 

@@ -47,6 +47,15 @@ describe('rendering a plan for nftables', () => {
     ]);
   });
 
+  it('creates the same table that it would put in the place of an older one, and deletes nothing for that', () => {
+    const { text, creation } = renderPlan(plan([{ name: 'all' }], 60_000), user);
+    const definition = (transaction: string): string =>
+      transaction.slice(transaction.indexOf('table inet cordon {\n'));
+    expect(definition(creation)).to.equal(definition(text)).and.not.equal('');
+    expect(text).to.match(/^table inet cordon\ndelete table inet cordon\n/);
+    expect(creation).to.match(/^create table inet cordon \{ comment "plan=[0-9a-f]+"; \}\ntable inet cordon/);
+  });
+
   it('exchanges the sides for replies', () => {
     const { text } = renderPlan(
       plan([{ name: 'https', direction: 2, protocol: 6, remotePorts: [{ first: 443, last: 443 }] }]),
