@@ -99,6 +99,6 @@ function explainUnavailable(message: string, reason: string, server: string): Cl
   return new CliError(
     ExitCode.UNREACHABLE,
     `cannot reach ${server}${cause?.[1] ? ` (${cause[1]})` : ''}`,
-    'check the address and that the server runs',
+    'check the address (that of the management port, 7444 by default) and that the server runs',
   );
 }

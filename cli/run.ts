@@ -15,7 +15,7 @@ export async function run(args: readonly string[], io: CliIo): Promise<ExitCode>
   const state: RunState = { io, server: undefined };
   const program = createProgram(state);
   try {
-    addCompletion(program, args[0] === 'complete' ? await deviceNames(io) : []);
+    addCompletion(program, args[0] === 'complete' ? await deviceNames(io) : [], io.stdout);
     await program.parseAsync([...args], { from: 'user' });
     return ExitCode.DONE;
   } catch (error) {

@@ -6,13 +6,13 @@ wanted=${1:-tests}
 PATH=$PATH:/usr/sbin:/sbin
 declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
 if [ "$wanted" = tests ]; then
-  package_of+=([tcpdump]=tcpdump [conntrack]=conntrack)
+  package_of+=([conntrack]=conntrack)
 fi
 missing=()
 for tool in "${!package_of[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
 done
-if [ "$wanted" = tests ] && ! /usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null; then
+if [ "$wanted" = tests ] && ! /usr/bin/python3 -I -c 'import sys; from importlib.util import find_spec as f; sys.exit(not (f("grpc") and f("grpc_tools")))' 2>/dev/null; then
   missing+=(python3-grpcio python3-grpc-tools)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -57,8 +57,8 @@ export class IdentityFiles {
   /** @throws IdentityError where the file is there and damaged */
   read(slot: Slot): KeyPair | undefined {
     const path = join(this.dataDir, FILES[slot]);
+    const pem = readIfThere(path);
     try {
-      const pem = readIfThere(path);
       if (pem === undefined) return undefined;
       const privateKey = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
       const [certificate] = certificatesFromPem(pem);

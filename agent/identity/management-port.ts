@@ -1,4 +1,4 @@
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { isIPv6 } from 'node:net';
 import { readServiceError } from '../../shared/errors.js';
 import {
@@ -67,10 +67,10 @@ export function managementPort({ address, port }: Endpoint, ca: readonly Buffer[
     enroll: (token, csr, hostname) =>
       call((client, options, done) => client.enroll({ token, csr, hostname }, new Metadata(), options, done)),
     status: async (certificate) => {
-      const { status } = await call<{ status: EnrollmentStatus }>((client, options, done) =>
+      const answer = await call<{ status: EnrollmentStatus }>((client, options, done) =>
         client.getEnrollmentStatus({ certificate }, new Metadata(), options, done),
       );
-      return status;
+      return answer.status;
     },
     renew: async (certificate, csr) => {
       const response = await call<{ certificate: Buffer }>((client, options, done) =>
@@ -82,6 +82,12 @@ export function managementPort({ address, port }: Endpoint, ca: readonly Buffer[
 }
 
 function toManagementError(error: ServiceError, address: string, port: number): ManagementError {
-  const { message, reason } = readServiceError(error);
+  const { code, message, reason } = readServiceError(error);
+  if (code === status.UNAVAILABLE && reason === '') {
+    return new ManagementError(
+      `no connection to ${address} port ${port}; check --server (the management port, 7444 by default) and that the server runs`,
+      reason,
+    );
+  }
   return new ManagementError(`${address} port ${port}: ${message}`, reason);
 }

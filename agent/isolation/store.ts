@@ -42,18 +42,30 @@ export function fileStore(dataDir: string): IsolationStore {
   const path = join(dataDir, STATE_FILE);
   return {
     load: () => {
+      const text = read(path);
       try {
-        const text = readIfThere(path);
         return text === undefined ? NOTHING_YET : fromText(text);
       } catch (error) {
         const why = (error as Error).message.replaceAll(/\s+/g, ' ');
         throw new StateFileError(
-          `${path}: is damaged or cannot be read (${why}); what is enforced stays enforced. Restore the file from a backup, or run "cordon-agent purge --yes" and enrol again`,
+          `${path}: is damaged (${why}); what is enforced stays enforced. Restore the file from a backup, or run "cordon-agent purge --yes" and enrol again`,
         );
       }
     },
     save: (durable) => writeDurably(path, toText(durable), 0o600),
   };
+}
+
+/** A file that may not be read is not damaged: nobody should purge a device because of that. */
+function read(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new StateFileError(
+      `${path}: cannot be read (${code ?? message}); what is enforced stays enforced. Run as root, or see what is in its place`,
+    );
+  }
 }
 
 const bytes = z.string().transform((text) => Buffer.from(text, 'base64'));

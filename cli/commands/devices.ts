@@ -14,6 +14,11 @@ import {
   WatchDevicesResponse,
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
+import type { Isolation } from '../../shared/gen/cordon/v1/isolation.js';
+import {
+  IsolationServiceService,
+  ListIsolationsRequest,
+} from '../../shared/gen/cordon/v1/isolation_service.js';
 import { newId } from '../../shared/ids.js';
 import { formatDuration } from '../../shared/time.js';
 import { addReason } from '../arguments.js';
@@ -21,7 +26,8 @@ import type { Api } from '../client.js';
 import { watchDevices, type WatchEvent } from '../feed.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
-import { DEVICE_HEADINGS, deviceFields, deviceRow } from '../view/device-rows.js';
+import { deviceFields } from '../view/device-fields.js';
+import { DEVICE_HEADINGS, deviceRow } from '../view/device-rows.js';
 import { toProtoJson } from '../view/json.js';
 import { printable } from '../view/printable.js';
 
@@ -130,10 +136,17 @@ async function listDevices({ api, printer, io }: Session): Promise<void> {
 async function showDevice({ api, printer, io }: Session, name: string): Promise<void> {
   const request = GetDeviceRequest.fromPartial({ device: name });
   const { device = Device.fromPartial({}) } = await api.unary(DeviceServiceService.getDevice, request);
+  const latest = printer.format === 'table' ? await latestIsolation(api, device.id) : undefined;
   printer.print(
-    () => ({ kind: 'fields', fields: deviceFields(device, io.clock.wall()) }),
+    () => ({ kind: 'fields', fields: deviceFields(device, latest, io.clock.wall()) }),
     () => toProtoJson('Device', Device, device),
   );
+}
+
+async function latestIsolation(api: Api, device: string): Promise<Isolation | undefined> {
+  const request = ListIsolationsRequest.fromPartial({ device, pageSize: 1 });
+  const { isolations } = await api.unary(IsolationServiceService.listIsolations, request);
+  return isolations[0];
 }
 
 async function followDevices({ api, printer, io }: Session, names: readonly string[]): Promise<void> {

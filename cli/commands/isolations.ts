@@ -85,7 +85,7 @@ function isolationRow(isolation: Isolation, names: ReadonlyMap<string, string>):
 
 /** Time from the order to the stored report, both on the server's clock. */
 function enforcedCell(issued: Timestamp | undefined, enforced: Timestamp | undefined): Cell {
-  if (!enforced) return cell('not reported', 'waiting');
+  if (!enforced) return cell('not enforced', 'waiting');
   return cell(
     issued
       ? `after ${formatDuration(Math.max(0, fromTimestamp(enforced) - fromTimestamp(issued)))}`

@@ -112,7 +112,7 @@ function explainFetch(error: NodeJS.ErrnoException, server: string): CliError {
   return new CliError(
     ExitCode.UNREACHABLE,
     `cannot reach ${server} (${error.code ?? error.message})`,
-    'check the address and that the server runs',
+    'check the address (that of the management port, 7444 by default) and that the server runs',
   );
 }
 

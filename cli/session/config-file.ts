@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
+import { yamlProblem } from '../../shared/config/yaml-problem.js';
 import { writeDurably } from '../../shared/durable-file.js';
 import { CliError, ExitCode } from '../exit.js';
 
@@ -39,7 +40,7 @@ export function readConfigFile(path: string): ConfigFile {
     return schema.parse(parse(text) ?? {});
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
-    throw broken(path, issue ? `${issue.path.join('.')} ${issue.message}` : (error as Error).message);
+    throw broken(path, issue ? issueText(issue) : `is not YAML: ${yamlProblem(error)}`);
   }
 }
 
@@ -54,6 +55,10 @@ export function writeConfigFile(path: string, config: ConfigFile): void {
       'set CORDON_CONFIG to a file in a folder of yours',
     );
   }
+}
+
+function issueText({ path, message }: z.core.$ZodIssue): string {
+  return path.length > 0 ? `${path.join('.')}: ${message}` : message;
 }
 
 function broken(path: string, why: string): CliError {

@@ -1,18 +1,13 @@
 import { ConnectionState, type Device } from '../../shared/gen/cordon/v1/device.js';
 import {
-  CheckResult,
   EnforcerKind,
   IsolationAction,
   IsolationMode,
   IsolationState,
   Verification,
-  checkResultToJSON,
-  enforcerKindToJSON,
-  type EvidenceCheck,
 } from '../../shared/gen/cordon/v1/isolation.js';
 import type { Timestamp } from '../../shared/gen/google/protobuf/timestamp.js';
-import { formatDuration, fromDuration, fromTimestamp } from '../../shared/time.js';
-import { endCauseText } from '../wait/progress.js';
+import { formatDuration, fromTimestamp } from '../../shared/time.js';
 import { cell, type Cell } from './table.js';
 
 export const DEVICE_HEADINGS = ['NAME', 'STATE', 'VERIFIED', 'REMAINING', 'CONNECTION', 'ID'] as const;
@@ -64,7 +59,8 @@ function isOver({ observed }: Device, now: number): boolean {
   );
 }
 
-function isEnforcing(state: IsolationState | undefined): boolean {
+/** Whether an isolation is in force, in whole or in part. */
+export function isEnforcing(state: IsolationState | undefined): boolean {
   return (
     state === IsolationState.ISOLATION_STATE_ISOLATED ||
     state === IsolationState.ISOLATION_STATE_ENFORCING ||
@@ -89,7 +85,8 @@ function observedWord({ observed }: Device): string {
   }
 }
 
-function desiredWord({ directive }: Device): string {
+/** What the latest order asks for. */
+export function desiredWord({ directive }: Device): string {
   switch (directive?.action) {
     case IsolationAction.ISOLATION_ACTION_ISOLATE:
       return 'isolated';
@@ -139,64 +136,6 @@ export function connectionCell(device: Device, now: number): Cell {
     ? ` ${formatDuration(Math.max(1000, now - fromTimestamp(device.lastSeenAt)))}`
     : ' (never seen)';
   return cell(`offline${since}${suspected}`, suspected ? 'bad' : 'faint');
-}
-
-/** Everything about one device; lines without a value are left out. */
-export function deviceFields(device: Device, now: number): [string, Cell][] {
-  const { facts, observed, directive } = device;
-  const fields: [string, Cell | undefined][] = [
-    ['Name', cell(device.name)],
-    ['Id', cell(device.id)],
-    ['State', stateCell(device, now)],
-    ['Refused because', text(device.rejection, 'bad')],
-    ['Degraded because', text(observed?.degradedReason, 'bad')],
-    ['Verified', verifiedCell(device, now)],
-    ['Remaining', remainingCell(device, now)],
-    ['Connection', connectionCell(device, now)],
-    ['Generation', cell(`${device.observedGeneration} of ${device.generation} reported`)],
-    [
-      'Latest order',
-      directive && cell(`${desiredWord(device)} by ${directive.requestedBy}, ${time(directive.issuedAt)}`),
-    ],
-    ['Reason', text(directive?.reason)],
-    ['Isolation', text(observed?.isolationId)],
-    ['Enforced at', observed?.enforcedAt && cell(time(observed.enforcedAt))],
-    ['Enforced in', observed?.enforceLatency && cell(formatDuration(fromDuration(observed.enforceLatency)))],
-    ['Ends at', observed?.until && cell(time(observed.until))],
-    [
-      'Last ended',
-      observed?.endedAt && cell(`${time(observed.endedAt)} (${endCauseText(observed.endCause)})`),
-    ],
-    ['Enforcer', observed && cell(word(enforcerKindToJSON(observed.enforcer), 'ENFORCER_KIND_'))],
-    ...(observed?.evidence?.checks ?? []).map((check): [string, Cell] => ['Check', checkCell(check)]),
-    ...(observed?.unsupportedExclusions ?? []).map((exclusion): [string, Cell] => [
-      'Not expressible',
-      cell(`${exclusion.name}: ${exclusion.detail}`, 'waiting'),
-    ]),
-    ['Host name', text(facts?.hostname)],
-    ['System', facts && cell(`${facts.os} ${facts.osRelease} ${facts.architecture}`)],
-    ['Addresses', text(facts?.addresses.join(', '))],
-    ['Agent', text(device.agentVersion)],
-    ['Tags', text(device.tags.join(', '))],
-    ['Enrolled at', device.enrolledAt && cell(time(device.enrolledAt))],
-    ['Certificate until', device.certificateExpiresAt && cell(time(device.certificateExpiresAt))],
-  ];
-  return fields.filter((field): field is [string, Cell] => field[1] !== undefined);
-}
-
-function checkCell({ name, result, detail }: EvidenceCheck): Cell {
-  const tone =
-    result === CheckResult.CHECK_RESULT_PASSED
-      ? 'good'
-      : result === CheckResult.CHECK_RESULT_FAILED
-        ? 'bad'
-        : 'waiting';
-  const outcome = word(checkResultToJSON(result), 'CHECK_RESULT_');
-  return cell(`${name}: ${outcome}${detail ? ` (${detail})` : ''}`, tone);
-}
-
-function text(value: string | undefined, tone: Cell['tone'] = 'plain'): Cell | undefined {
-  return value ? cell(value, tone) : undefined;
 }
 
 /** `ENFORCER_KIND_NFTABLES` without its prefix, as a word. */

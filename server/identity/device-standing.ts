@@ -38,8 +38,7 @@ export async function removeDevice(tx: Tx, device: DeviceRow, force: boolean, no
     throw new CordonError(
       status.FAILED_PRECONDITION,
       ErrorReason.ERROR_REASON_DEVICE_ISOLATED,
-      `${device.name} is isolated or about to be; release it first, or remove it with force: ` +
-        'it keeps what it enforces until somebody releases it on the spot',
+      `${device.name} is isolated or about to be, and would keep what it enforces until somebody releases it on the spot`,
     );
   }
   await tx

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
-import { oneLine } from '../command-line/one-line.js';
+import { yamlProblem } from './yaml-problem.js';
 
 /** Where a setting came from, for error messages. */
 export interface ConfigSources {
@@ -67,10 +67,7 @@ function readFile(path: string | undefined): Record<string, unknown> {
   try {
     content = parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    if (error instanceof YAMLParseError)
-      throw new ConfigError(
-        `${path}: is not YAML: ${oneLine(error.message.split('\n')[0] ?? '').replace(/:$/, '')}`,
-      );
+    if (error instanceof YAMLParseError) throw new ConfigError(`${path}: is not YAML: ${yamlProblem(error)}`);
     throw new ConfigError(
       `${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}); give --config a file that this user may read`,
     );

@@ -154,6 +154,19 @@ describe('cordon', () => {
     expectRefusal(ended, 4, 'not logged in', 'cordon login');
   });
 
+  for (const [content, named] of [
+    ['server: [', 'config.yaml: is not YAML: .* line'],
+    ['servr: x', 'config.yaml: .*servr'],
+    ['server: 5', 'config.yaml: server: '],
+  ] as const) {
+    it(`says what is wrong with a configuration file that holds "${content}"`, async () => {
+      const path = join(mkdtempSync(join(folder, 'config-')), 'config.yaml');
+      writeFileSync(path, `${content}\n`);
+      const ended = await callCordon(['devices', 'list'], { HOME: folder, CORDON_CONFIG: path });
+      expectRefusal(ended, 2, named, 'cordon login');
+    });
+  }
+
   it('names an unknown device', async () => {
     expectRefusal(await cordon('isolate nobody --reason x'), 1, 'nobody', 'cordon devices list');
     expectRefusal(await cordon('isolate nobody --reason x --wait'), 1, 'nobody');
