@@ -7,6 +7,7 @@ import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { alreadyKnown, buildDesiredState } from '../desired/desired-state.js';
 import { storeObserved, type ReportedDevice } from '../desired/reports.js';
+import { outgrow } from '../desired/restored.js';
 import { replaced, violation } from './refusals.js';
 import type { Stream } from './registry.js';
 import { appendAudit } from '../store/audit.js';
@@ -53,7 +54,7 @@ export async function openStream(
   const device = await loadDevice(tx, hello.deviceId);
   const epoch = Number(device.epoch) + 1;
   if (open) await recordReplacement(tx, device, hello, open, peer, now);
-  await outgrow(tx, device, hello.knownGeneration);
+  await outgrow(tx, device, hello, settings, now);
   const desired = buildDesiredState(device, settings);
   const upToDate = alreadyKnown(desired, hello.knownGeneration, hello.knownHash);
   await tx
@@ -102,20 +103,6 @@ function welcome<Row extends Pick<Selectable<DevicesTable>, 'banned'>>(device: R
     device ? ErrorReason.ERROR_REASON_DEVICE_BANNED : ErrorReason.ERROR_REASON_CERTIFICATE_UNKNOWN,
     device ? 'the device is banned' : 'the device is not known; enrol it again',
   );
-}
-
-/**
- * A store that was restored from a backup may be behind what the agent has applied. Agents refuse a lower generation, so
- * the desired state takes the next number: whatever the operator orders from now on is newer.
- */
-async function outgrow(tx: Tx, device: Selectable<DevicesTable>, known: bigint): Promise<void> {
-  if (known <= BigInt(device.generation) || known >= BigInt(Number.MAX_SAFE_INTEGER)) return;
-  device.generation = Number(known) + 1;
-  await tx
-    .updateTable('devices')
-    .set({ generation: device.generation })
-    .where('id', '=', device.id)
-    .execute();
 }
 
 async function recordReplacement(

@@ -57,6 +57,31 @@ describe('the server side of the stream', () => {
       expect(agent.desired?.generation).to.equal(42n);
     });
 
+    it('adopts a manual isolation that a restored store has lost, and does not end it', async () => {
+      const agent = site.agent(device);
+      const hello = helloOf(device, { generation: 9n, hash: Buffer.alloc(32, 1) });
+      if (hello.$case !== 'hello') throw new Error('not a Hello');
+      const isolationId = newId();
+      const observed = ObservedIsolation.fromPartial({
+        state: IsolationState.ISOLATION_STATE_ISOLATED,
+        mode: IsolationMode.ISOLATION_MODE_MANUAL,
+        isolationId,
+        reason: 'malware',
+        requestedBy: 'ada',
+        enforcedAt: { seconds: 1000n, nanos: 0 },
+        until: { seconds: 8200n, nanos: 0 },
+      });
+      await agent.say({ $case: 'hello', value: { ...hello.value, observed } });
+      expect(agent.desired?.generation).to.equal(10n);
+      expect(agent.desired?.directive).to.deep.include({
+        id: isolationId,
+        action: IsolationAction.ISOLATION_ACTION_ISOLATE,
+        requestedBy: 'ada',
+        releaseDelay: { seconds: 7200n, nanos: 0 },
+      });
+      expect(await site.audited(device)).to.deep.equal(['isolation.adopted']);
+    });
+
     const refusals: [string, (agent: ReturnType<LinkSite['agent']>) => Promise<void>, RegExp][] = [
       [
         'a first message that is not Hello',

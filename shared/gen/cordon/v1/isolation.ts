@@ -165,9 +165,12 @@ export function isolationStateToJSON(object: IsolationState): string {
 export enum Verification {
   /** VERIFICATION_UNSPECIFIED - Not checked (also while released). */
   VERIFICATION_UNSPECIFIED = 0,
-  /** VERIFICATION_VERIFIED - Every check passed. */
+  /**
+   * VERIFICATION_VERIFIED - Every check that was made passed: the rules equal the plan, the server is reachable, no connection is left. A check
+   * that nothing was set up for (canaries) is skipped and does not count.
+   */
   VERIFICATION_VERIFIED = 1,
-  /** VERIFICATION_PARTIAL - At least one check passed and none failed, but some could not be made. */
+  /** VERIFICATION_PARTIAL - None failed, but one that was set up could not be made. */
   VERIFICATION_PARTIAL = 2,
   /** VERIFICATION_UNVERIFIED - At least one check failed, or none could be made. */
   VERIFICATION_UNVERIFIED = 3,
