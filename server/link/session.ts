@@ -19,25 +19,21 @@ import type { CancelTimer, Clock } from '../../shared/clock.js';
 import { newId } from '../../shared/ids.js';
 import type { Logger } from '../../shared/log.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
-import { isFinal, storeUpdate, takeForDelivery, cancellations } from '../commands/queue.js';
-import { buildDesiredState } from '../desired/desired-state.js';
+import { isFinal, storeUpdate } from '../commands/queue.js';
 import { storeReport, type ReportedDevice } from '../desired/reports.js';
 import type { DeviceCertificates } from '../identity/device-certificates.js';
 import type { Store, Tx } from '../store/store.js';
 import type { DeviceChanges } from './device-changes.js';
 import { storeEvent } from './events.js';
 import { PROTOCOL_VERSION, checkHello, loadFenced, openStream } from './hello.js';
-import { Outbox, type Outgoing } from './outbox.js';
-import { replaced, slowConsumer, violation } from './refusals.js';
+import { Offers } from './offers.js';
+import { replaced, violation } from './refusals.js';
 import type { Registry, Stream } from './registry.js';
 import { Malformed, type Received, type Transport } from './transport.js';
+import { Writer } from './writer.js';
 
 /** Time that an agent has for its first message, milliseconds. */
 const HELLO_WITHIN_MS = 15_000;
-/** A reader that does not drain for this long is cut and resumes, milliseconds (DESIGN 6.2). */
-const DRAIN_WITHIN_MS = 30_000;
-/** An answer that has not come after this long does not hold back a newer generation, milliseconds. */
-const ANSWER_WITHIN_MS = 60_000;
 /** Unacknowledged events that an agent may have. */
 const EVENT_CREDIT = 64;
 
@@ -60,32 +56,21 @@ export interface Admitted {
   readonly fingerprint: string;
 }
 
-interface Outstanding {
-  readonly nonce: bigint;
-  readonly generation: number;
-  readonly sentAt: number;
-}
+type Phase =
+  | { readonly kind: 'awaiting-hello' }
+  | { readonly kind: 'live'; readonly offers: Offers }
+  | { readonly kind: 'ended' };
 
 /**
  * One stream of one device. Lifetime: `receive` is called for one message at a time, the first of which must be Hello;
- * after Welcome the session is in the registry until `closed` is called, once, by whoever carries the stream. Everything
- * that goes out passes the outbox, so a slow agent costs a few slots and is cut after 30 s.
+ * after Welcome the session is in the registry until `closed` is called, once, by whoever carries the stream. What goes out
+ * passes the writer; what the device must be told is found by its offers.
  */
 export class Session implements Stream {
-  private phase: 'awaiting-hello' | 'live' | 'ended' = 'awaiting-hello';
-  private readonly outbox = new Outbox();
+  private phase: Phase = { kind: 'awaiting-hello' };
+  private readonly writer: Writer;
   private readonly log: Logger;
-  private sequence = 0n;
   private received = 0n;
-  private handled = 0n;
-  private nonce = 0n;
-  private blocked: CancelTimer | undefined;
-  private outstanding: Outstanding | undefined;
-  private desiredPoked = false;
-  private commandsPoked = false;
-  private syncing = false;
-  private sentGeneration = 0;
-  private readonly commandsOnDevice = new Set<string>();
   private observedHash: Buffer = Buffer.alloc(0);
   private askedForHash: Buffer = Buffer.alloc(0);
   private readonly helloTimer: CancelTimer;
@@ -101,7 +86,7 @@ export class Session implements Stream {
     private readonly admitted: Admitted,
   ) {
     this.log = deps.log.child({ device: admitted.deviceId, peer: transport.peer });
-    transport.onWritable(() => this.writable());
+    this.writer = new Writer(transport, deps.clock, (error) => this.end(error));
     this.helloTimer = deps.clock.after(HELLO_WITHIN_MS, () =>
       this.end(violation(`no Hello within ${HELLO_WITHIN_MS / 1000} s`)),
     );
@@ -117,7 +102,7 @@ export class Session implements Stream {
 
   /** Newest generation that was written to this stream or that the agent had when it came. */
   get generationSent(): number {
-    return this.sentGeneration;
+    return this.phase.kind === 'live' ? this.phase.offers.generationSent : 0;
   }
 
   /** Handles one message, durably. @throws CordonError that the stream must end with */
@@ -127,40 +112,47 @@ export class Session implements Stream {
       throw violation(`seq is ${message.seq}, expected ${this.received + 1n}`);
     }
     this.received = message.seq;
-    if (this.phase === 'awaiting-hello') {
-      if (message.payload?.$case !== 'hello') throw violation('the first message must be Hello');
-      this.helloTimer();
-      await this.hello(message.payload.value);
-    } else {
-      this.confirmed = true;
-      this.deps.registry.seen(this.deviceId);
-      await this.dispatch(message);
+    switch (this.phase.kind) {
+      case 'awaiting-hello':
+        if (message.payload?.$case !== 'hello') throw violation('the first message must be Hello');
+        this.helloTimer();
+        await this.hello(message.payload.value);
+        break;
+      case 'live':
+        this.confirmed = true;
+        this.deps.registry.seen(this.deviceId);
+        await this.dispatch(message, this.phase.offers);
+        break;
+      case 'ended':
+        throw replaced();
     }
-    this.handled = message.seq;
-    this.pump();
+    this.writer.handled = message.seq;
+    this.writer.pump();
   }
 
   /** The desired state may have changed. */
   pokeDesired(): void {
-    this.desiredPoked = true;
-    void this.sync();
+    if (this.phase.kind !== 'live') return;
+    this.phase.offers.pokeDesired();
+    void this.phase.offers.work();
   }
 
   /** The queue of commands may have changed. */
   pokeCommands(): void {
-    this.commandsPoked = true;
-    void this.sync();
+    if (this.phase.kind !== 'live') return;
+    this.phase.offers.pokeCommands();
+    void this.phase.offers.work();
   }
 
   /** Tells the agent that the server is about to stop. */
   drain(reconnectAfterMs: number, reason: string): void {
-    this.say({ $case: 'drain', value: { reconnectAfter: toDuration(reconnectAfterMs), reason } });
-    this.pump();
+    this.writer.say({ $case: 'drain', value: { reconnectAfter: toDuration(reconnectAfterMs), reason } });
+    this.writer.pump();
   }
 
   /** Ends the stream. */
   end(error: CordonError): void {
-    if (this.phase === 'ended') return;
+    if (this.phase.kind === 'ended') return;
     this.release();
     this.transport.end(toStatus(error));
   }
@@ -171,10 +163,11 @@ export class Session implements Stream {
   }
 
   private release(): void {
-    if (this.phase === 'ended') return;
-    this.phase = 'ended';
+    if (this.phase.kind === 'ended') return;
+    if (this.phase.kind === 'live') this.phase.offers.close();
+    this.phase = { kind: 'ended' };
     this.helloTimer();
-    this.blocked?.();
+    this.writer.close();
     this.deps.registry.remove(this);
   }
 
@@ -190,19 +183,30 @@ export class Session implements Stream {
     });
     if (this.isEnded()) return;
     this.epoch = opened.epoch;
-    this.sentGeneration = opened.upToDate ? opened.generation : 0;
-    for (const id of hello.openCommandIds) this.commandsOnDevice.add(id);
     if (hello.observed) this.observedHash = hashOf(hello.observed);
-    this.phase = 'live';
+    const offers = this.makeOffers(opened.upToDate ? opened.generation : 0, hello.openCommandIds);
+    this.phase = { kind: 'live', offers };
     if (!registry.add(this)) throw replaced();
-    this.say({ $case: 'welcome', value: this.welcome(nextNonce) });
+    this.writer.say({ $case: 'welcome', value: this.welcome(nextNonce) });
     this.log.info(
       { epoch: this.epoch, agent: hello.agentVersion, upToDate: opened.upToDate },
       'agent connected',
     );
-    this.desiredPoked = !opened.upToDate;
-    this.commandsPoked = true;
-    await this.sync();
+    if (!opened.upToDate) offers.pokeDesired();
+    offers.pokeCommands();
+    await offers.work();
+  }
+
+  private makeOffers(generationSent: number, openCommands: readonly string[]): Offers {
+    const { registry, ...deps } = this.deps;
+    const delivered = (directiveId: string, at: number): void => registry.delivered(directiveId, at);
+    return new Offers(
+      { ...deps, log: this.log, delivered },
+      this.writer,
+      this.deviceId,
+      generationSent,
+      openCommands,
+    );
   }
 
   private welcome(nextSessionNonce: Buffer): Welcome {
@@ -225,15 +229,14 @@ export class Session implements Stream {
     };
   }
 
-  private async dispatch(message: ConnectRequest): Promise<void> {
-    const { payload } = message;
+  private async dispatch({ payload }: ConnectRequest, offers: Offers): Promise<void> {
     switch (payload?.$case) {
       case 'hello':
         throw violation('a second Hello');
       case 'stateReport':
-        return this.stateReport(payload.value);
+        return this.stateReport(payload.value, offers);
       case 'commandUpdate':
-        return this.commandUpdate(payload.value);
+        return this.commandUpdate(payload.value, offers);
       case 'event':
         return this.event(payload.value);
       case 'heartbeat':
@@ -248,39 +251,39 @@ export class Session implements Stream {
     }
   }
 
-  private async stateReport(report: StateReport): Promise<void> {
+  private async stateReport(report: StateReport, offers: Offers): Promise<void> {
     const { observed } = report;
     if (!observed) throw violation('state_report.observed is missing');
-    const answers = this.outstanding !== undefined && report.nonce === this.outstanding.nonce;
+    const answers = offers.isAnswer(report.nonce);
     const moved = await this.fenced((tx, now, device) => storeReport(tx, device, report, answers, now));
-    if (answers) this.outstanding = undefined;
+    if (answers) offers.answered();
     this.observedHash = hashOf(observed);
     this.deps.changes.emit(this.deviceId);
     const held =
       observed.state === IsolationState.ISOLATION_STATE_ISOLATED ||
       observed.state === IsolationState.ISOLATION_STATE_DEGRADED;
-    this.say({
+    this.writer.say({
       $case: 'stateConfirmation',
       value: {
         observedGeneration: report.observedGeneration,
         isolationId: held ? observed.isolationId : '',
       },
     });
-    if (moved) this.desiredPoked = true;
-    await this.sync();
+    if (moved) offers.pokeDesired();
+    await offers.work();
   }
 
-  private async commandUpdate(update: CommandUpdate): Promise<void> {
+  private async commandUpdate(update: CommandUpdate, offers: Offers): Promise<void> {
     await this.fenced((tx, now) => storeUpdate(tx, this.deviceId, update, now));
     if (!isFinal(update.state)) return;
-    this.commandsOnDevice.delete(update.id);
+    offers.commandEnded(update.id);
     // Carries the ack that lets the agent forget the result.
-    this.say({ $case: 'eventAck', value: { eventIds: [] } });
+    this.writer.say({ $case: 'eventAck', value: { eventIds: [] } });
   }
 
   private async event(event: AgentEvent): Promise<void> {
     await this.fenced((tx, now) => storeEvent(tx, this.deviceId, event, now));
-    this.say({ $case: 'eventAck', value: { eventIds: [event.id] } });
+    this.writer.say({ $case: 'eventAck', value: { eventIds: [event.id] } });
     this.deps.changes.emit(this.deviceId);
   }
 
@@ -289,7 +292,7 @@ export class Session implements Stream {
     // Asked once for each hash: a report that this version cannot reproduce byte by byte is not asked for for ever.
     if (known || heartbeat.observedHash.equals(this.askedForHash)) return;
     this.askedForHash = heartbeat.observedHash;
-    this.say({ $case: 'reportFullState', value: {} });
+    this.writer.say({ $case: 'reportFullState', value: {} });
   }
 
   private async certificateRequest(csr: Buffer): Promise<void> {
@@ -297,12 +300,12 @@ export class Session implements Stream {
       const certificate = await this.fenced((tx, now) =>
         this.deps.identity.issueForStream(tx, this.deviceId, csr, now),
       );
-      this.say({ $case: 'certificateIssued', value: { certificate, error: '' } });
+      this.writer.say({ $case: 'certificateIssued', value: { certificate, error: '' } });
     } catch (error) {
       if (!(error instanceof CordonError) || error.code !== status.INVALID_ARGUMENT) throw error;
       this.log.warn({ reason: error.message }, 'certificate request refused');
       const certificate = Buffer.alloc(0);
-      this.say({ $case: 'certificateIssued', value: { certificate, error: error.message } });
+      this.writer.say({ $case: 'certificateIssued', value: { certificate, error: error.message } });
     }
   }
 
@@ -316,88 +319,9 @@ export class Session implements Stream {
     });
   }
 
-  /** Fills the outbox with what was poked, one read at a time. */
-  private async sync(): Promise<void> {
-    if (this.syncing) return;
-    this.syncing = true;
-    try {
-      while (this.phase === 'live' && (this.mayOfferDesired() || this.commandsPoked)) {
-        if (this.mayOfferDesired()) await this.offerDesired();
-        if (this.commandsPoked) await this.offerCommands();
-      }
-    } catch (error) {
-      this.log.error({ err: error }, 'the desired state could not be read; the sweep tries again');
-    } finally {
-      this.syncing = false;
-    }
-    this.pump();
-  }
-
-  private mayOfferDesired(): boolean {
-    if (!this.desiredPoked) return false;
-    const { outstanding } = this;
-    return outstanding === undefined || this.deps.clock.wall() - outstanding.sentAt > ANSWER_WITHIN_MS;
-  }
-
-  private async offerDesired(): Promise<void> {
-    this.desiredPoked = false;
-    const row = await this.deps.store.read
-      .selectFrom('devices')
-      .select(['generation', 'directive_proto'])
-      .where('id', '=', this.deviceId)
-      .executeTakeFirst();
-    if (!row || Number(row.generation) <= this.sentGeneration) return;
-    const state = buildDesiredState(row, this.deps.settings());
-    const generation = Number(row.generation);
-    const sentAt = this.deps.clock.wall();
-    this.outstanding = { nonce: ++this.nonce, generation, sentAt };
-    this.sentGeneration = generation;
-    this.outbox.setDesired({ $case: 'desiredState', value: { ...state, nonce: this.nonce } });
-    if (state.directive) this.deps.registry.delivered(state.directive.id, sentAt);
-  }
-
-  private async offerCommands(): Promise<void> {
-    this.commandsPoked = false;
-    const cancelled = await cancellations(this.deps.store.read, this.deviceId);
-    for (const id of cancelled) {
-      if (this.commandsOnDevice.has(id)) this.say({ $case: 'cancelCommand', value: { id } });
-    }
-    const orders = await this.deps.store.write((tx) =>
-      takeForDelivery(tx, this.deviceId, this.commandsOnDevice, this.deps.clock.wall()),
-    );
-    for (const order of orders) this.commandsOnDevice.add(order.id);
-    this.outbox.addCommands(orders.map((value) => ({ $case: 'command', value })));
-  }
-
-  /** Puts a control message into the outbox; `pump` writes it. */
-  private say(message: Outgoing): void {
-    if (this.phase !== 'live') return;
-    if (!this.outbox.pushControl(message)) this.end(slowConsumer('does not read its acknowledgements'));
-  }
-
-  private pump(): void {
-    if (this.phase !== 'live') return;
-    while (!this.blocked) {
-      const payload = this.outbox.next();
-      if (!payload) return;
-      const message = { seq: ++this.sequence, ack: this.handled, payload };
-      if (!this.transport.send(message)) {
-        this.blocked = this.deps.clock.after(DRAIN_WITHIN_MS, () =>
-          this.end(slowConsumer(`did not read for ${DRAIN_WITHIN_MS / 1000} s`)),
-        );
-      }
-    }
-  }
-
-  private writable(): void {
-    this.blocked?.();
-    this.blocked = undefined;
-    this.pump();
-  }
-
   /** The phase may change while something is awaited; a method keeps the compiler from assuming otherwise. */
   private isEnded(): boolean {
-    return this.phase === 'ended';
+    return this.phase.kind === 'ended';
   }
 }
 
