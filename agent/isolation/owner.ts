@@ -18,10 +18,12 @@ import { Caretaker, type Occasion } from './caretaker.js';
 import { decide, releaseDelayOf, type Wanted } from './decide.js';
 import { remainingMs, type Moment } from './deadline.js';
 import { enforce, proveAgain, type EnforcementParts } from './enforcement.js';
+import { withDone } from './done.js';
 import { latencyMs } from './latency.js';
 import { next, type Effect, type Input } from './machine.js';
 import { hostNames, resolveHosts, type Lookup } from './names.js';
 import { toEnded, toObserved } from './observed.js';
+import { differenceOf } from './rules-difference.js';
 import { isActive, type Pins } from './state.js';
 import type { Durable, IsolationStore } from './store.js';
 import { validateDesiredState } from './validate.js';
@@ -30,8 +32,6 @@ import { validateDesiredState } from './validate.js';
 const NEAR_DEADLINE_MS = 2_000;
 /** How far the kernel's deadline may be from ours before it is set again. */
 const DEADLINE_DRIFT_MS = 5_000;
-/** Decisions that are over and must not be carried out again. */
-const DONE_KEPT = 32;
 
 export interface OwnerParts extends Omit<EnforcementParts, 'now'> {
   readonly clock: Clock;
@@ -388,28 +388,4 @@ export class IsolationOwner {
       return false;
     }
   }
-}
-
-function differenceOf(found: Inspection, planId: string): string | undefined {
-  switch (found.kind) {
-    case 'absent':
-      return 'our rules were removed';
-    case 'altered':
-      return found.detail;
-    case 'intact':
-      return found.planId === planId ? undefined : `our rules were replaced by those of plan ${found.planId}`;
-  }
-}
-
-/** @param current id of the directive in the desired state: it may come again at any time, so it is never forgotten */
-function withDone(
-  done: readonly string[],
-  id: string | undefined,
-  current: string | undefined,
-): readonly string[] {
-  if (id === undefined || done.includes(id)) return done;
-  const all = [...done, id];
-  const newest = all.slice(-DONE_KEPT);
-  const forgotten = current !== undefined && all.includes(current) && !newest.includes(current);
-  return forgotten ? [current, ...newest.slice(1)] : newest;
 }

@@ -34,7 +34,7 @@ export class TlsPort {
   ) {
     tls.on('connection', (socket: Socket) => this.track(socket));
     tls.on('secureConnection', (socket) => this.accept(socket));
-    tls.on('tlsClientError', (error, socket) => this.refused(socket, reasonOf(error)));
+    tls.on('tlsClientError', (error, socket) => this.broken(error, socket));
   }
 
   /**
@@ -99,6 +99,13 @@ export class TlsPort {
     }
   }
 
+  /** Agents prove that the server is reachable with a connection that says nothing: who just leaves was not refused. */
+  private broken(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+    if (error.code === 'ECONNRESET')
+      this.options.log.debug({ err: error }, 'it left before the TLS handshake');
+    else this.refused(socket, reasonOf(error));
+  }
+
   private refused(socket: TLSSocket, reason: string): void {
     const { remoteAddress, remotePort } = socket;
     const peer = remoteAddress === undefined ? 'gone' : formatAddress(remoteAddress, remotePort ?? 0);
@@ -141,8 +148,6 @@ function certificateRefusal(socket: TLSSocket): string {
 
 function reasonOf(error: NodeJS.ErrnoException): string {
   switch (error.code) {
-    case 'ECONNRESET':
-      return 'it left during the TLS handshake';
     case 'ERR_TLS_HANDSHAKE_TIMEOUT':
       return `no TLS handshake within ${HANDSHAKE_TIMEOUT_MS / 1000} s`;
     case undefined:
