@@ -1,14 +1,6 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  truncateSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, fsyncSync, openSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncFolder, writeDurably } from '../shared/durable-file.js';
+import { readBytesIfThere, syncFolder, writeDurably } from '../shared/durable-file.js';
 
 /**
  * A file of JSON lines that only grows, until it is rewritten. Each line is safe against a crash when `append` returns.
@@ -21,8 +13,8 @@ export class AppendLog {
 
   /** Every line that was written whole. A torn last line, from a crash in the middle of a write, is cut off. */
   read(): unknown[] {
-    if (!existsSync(this.path)) return [];
-    const content = readFileSync(this.path);
+    const content = readBytesIfThere(this.path);
+    if (!content) return [];
     const whole = content.lastIndexOf(0x0a) + 1;
     if (whole < content.length) truncateSync(this.path, whole);
     const lines = content.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
@@ -37,7 +29,7 @@ export class AppendLog {
   }
 
   append(record: unknown): void {
-    const isNew = this.lines === 0 && !existsSync(this.path);
+    const isNew = this.lines === 0 && readBytesIfThere(this.path) === undefined;
     if (isNew) writeDurably(this.path, '', 0o600);
     const file = openSync(this.path, 'a', 0o600);
     try {

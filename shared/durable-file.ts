@@ -30,8 +30,13 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: n
  * @throws Error of the file system
  */
 export function readIfThere(path: string): string | undefined {
+  return readBytesIfThere(path)?.toString('utf8');
+}
+
+/** The same for bytes. */
+export function readBytesIfThere(path: string): Buffer | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

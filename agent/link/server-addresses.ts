@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../shared/clock.js';
-import { writeDurably } from '../../shared/durable-file.js';
+import { readIfThere, writeDurably } from '../../shared/durable-file.js';
 import { isPlainAddress } from '../../shared/exclusions/address.js';
 import type { Endpoint } from '../enforce/plan.js';
 import { resolveWithin, type Lookup } from '../isolation/names.js';
@@ -40,8 +39,9 @@ export class ServerAddresses {
     private readonly lookup: Lookup,
   ) {
     this.path = join(dataDir, 'server-addresses.json');
-    if (!existsSync(this.path)) return;
-    const parsed = fileSchema.safeParse(tryJson(readFileSync(this.path, 'utf8')));
+    const kept = readIfThere(this.path);
+    if (kept === undefined) return;
+    const parsed = fileSchema.safeParse(tryJson(kept));
     if (parsed.success) ({ agent: this.agent, management: this.management } = parsed.data);
   }
 
