@@ -8,6 +8,7 @@ import {
   countPackets,
   makeCgroup,
   createSite,
+  itNeeding,
   requireNetAdmin,
   type Host,
   type Site,
@@ -404,9 +405,10 @@ describe('nftables enforcer, with packets', () => {
     );
   });
 
-  // An ordinary user may not make control groups; the unit tests of rendering show the rule there.
-  if (canMakeCgroups()) {
-    it('lets a program pass by its cgroup, TCP and UDP, and no other program', async () => {
+  itNeeding(
+    { met: canMakeCgroups(), why: 'making control groups needs root and a writable cgroup2' },
+    'lets a program pass by its cgroup, TCP and UDP, and no other program',
+    async () => {
       const group = makeCgroup();
       const { unsupported } = await agent.apply(
         plan([{ direction: OUT, application: { target: { $case: 'cgroup', value: group.name } } }]),
@@ -423,8 +425,8 @@ describe('nftables enforcer, with packets', () => {
       await member.close();
       await agent.clear();
       group.remove();
-    });
-  }
+    },
+  );
 
   it('finds that it can work here', async () => {
     expect(await agent.call('probe')).to.equal(null);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   canBeAnotherUser,
   canMakeCgroups,
+  itNeeding,
   makeCgroup,
   requireNetAdmin,
   type Toolbox,
@@ -33,9 +34,10 @@ describe('containment: the agent’s own channel', function () {
     expect(observed?.evidence?.verification).to.equal('VERIFICATION_VERIFIED');
   };
 
-  // An ordinary user may not make control groups; there the other test stands alone.
-  if (canMakeCgroups()) {
-    it('is open to the agent’s control group and to no other program of the same user', async () => {
+  itNeeding(
+    { met: canMakeCgroups(), why: 'making control groups needs root and a writable cgroup2' },
+    'is open to the agent’s control group and to no other program of the same user',
+    async () => {
       const group = makeCgroup();
       scene = await openScene({ cgroup: group.folder });
       try {
@@ -53,8 +55,8 @@ describe('containment: the agent’s own channel', function () {
         await scene.close();
         group.remove();
       }
-    });
-  }
+    },
+  );
 
   it('is open to the agent’s user, at the server’s ports alone, where there is no control group', async () => {
     scene = await openScene();
