@@ -9,10 +9,11 @@ import {
   DeviceServiceService,
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { EnrollmentServiceService } from '../../shared/gen/cordon/v1/enrollment_service.js';
-import { deviceUri, newId } from '../../shared/ids.js';
+import { newId } from '../../shared/ids.js';
 import { toPem } from '../../shared/tls/pem.js';
 import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
-import { keyAndRequest, type Credentials } from '../../bench/fleet/credentials.js';
+import { makeCsr, newPrivateKey } from '../../agent/identity/keys.js';
+import type { Credentials } from '../../bench/fleet/credentials.js';
 import { helloOf } from '../story/server-link-site.js';
 import type { ManagementClient } from './real-server.js';
 
@@ -25,14 +26,15 @@ export async function enrolMany(client: ManagementClient, count: number): Promis
   const enrolled: Credentials[] = [];
   for (let index = 0; index < count; index++) {
     const id = newId();
-    const { keyPem, csr } = await keyAndRequest(deviceUri(id));
+    const key = newPrivateKey();
+    const csr = await makeCsr(id, key);
     const hostname = `host-${index}`;
     const { certificate } = await client.call(EnrollmentServiceService.enroll, {
       token: secret,
       csr,
       hostname,
     });
-    enrolled.push({ id, key: keyPem, certificate: toPem('CERTIFICATE', certificate) });
+    enrolled.push({ id, key: toPem('PRIVATE KEY', key), certificate: toPem('CERTIFICATE', certificate) });
   }
   return enrolled;
 }
