@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import type { CancelTimer } from '../shared/clock.js';
 import { CordonError, reasonName } from '../shared/errors.js';
+import { every } from '../shared/periodic.js';
 import { commandService } from './api/command-service.js';
 import { isolationService } from './api/isolation-service.js';
 import { watchDevices } from './api/watch-devices.js';
@@ -33,22 +33,16 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
     reconnectSpreadMs: config.reconnect_spread_seconds * 1000,
   });
 
-  let expiry: CancelTimer;
-  const expire = (): void => {
-    expiry = clock.after(EXPIRE_EVERY_MS, () => {
-      store
-        .write(async (tx) => {
-          await expireOverdue(tx, clock.wall());
-          await forgetOld(tx, clock.wall());
-        })
-        .catch((error: unknown) => log.error({ err: error }, 'old commands could not be ended; tried again'))
-        .finally(() => {
-          if (open) expire();
-        });
-    });
-  };
-  let open = true;
-  expire();
+  const stopExpiry = every(
+    clock,
+    EXPIRE_EVERY_MS,
+    () =>
+      store.write(async (tx) => {
+        await expireOverdue(tx, clock.wall());
+        await forgetOld(tx, clock.wall());
+      }),
+    (error) => log.error({ err: error }, 'old commands could not be ended; tried again'),
+  );
 
   return {
     agentService: agents,
@@ -78,8 +72,7 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
       await registry.drain(config.reconnect_spread_seconds * 500, 'planned stop');
     },
     close: async () => {
-      open = false;
-      expiry();
+      stopExpiry();
       await registry.close();
       changes.close();
     },

@@ -4,6 +4,7 @@ import type { CancelTimer, Clock } from '../../shared/clock.js';
 import { CordonError } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { Logger } from '../../shared/log.js';
+import { every } from '../../shared/periodic.js';
 import type { Store, Tx } from '../store/store.js';
 
 const KEPT_MS = 24 * 3_600_000;
@@ -65,27 +66,15 @@ export function requestIdReused(problem: string): CordonError {
 /** Forgets answers older than 24 h, every hour. The returned function ends it. */
 export function purgeOldAnswers(deps: { store: Store; clock: Clock; log: Logger }): CancelTimer {
   const { store, clock, log } = deps;
-  let closed = false;
-  let cancel: CancelTimer = () => undefined;
   const purge = async (): Promise<void> => {
-    try {
-      await store.write((tx) =>
-        tx
-          .deleteFrom('requests')
-          .where('created_at', '<', clock.wall() - KEPT_MS)
-          .execute(),
-      );
-    } catch (error) {
-      log.error({ err: error }, 'old answers could not be purged; trying again in an hour');
-    }
-    arm();
+    await store.write((tx) =>
+      tx
+        .deleteFrom('requests')
+        .where('created_at', '<', clock.wall() - KEPT_MS)
+        .execute(),
+    );
   };
-  const arm = (): void => {
-    if (!closed) cancel = clock.after(PURGE_EVERY_MS, () => void purge());
-  };
-  arm();
-  return () => {
-    closed = true;
-    cancel();
-  };
+  return every(clock, PURGE_EVERY_MS, purge, (error) =>
+    log.error({ err: error }, 'old answers could not be purged; trying again in an hour'),
+  );
 }

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import { writeDurably } from '../../shared/durable-file.js';
 import type { Logger } from '../../shared/log.js';
+import { every } from '../../shared/periodic.js';
 import type { TlsIdentity } from '../ports/tls-identity.js';
 import { SERVER_TLS_NAME } from '../../shared/tls/server-name.js';
 import { toPem } from '../../shared/tls/pem.js';
@@ -30,20 +31,25 @@ export interface ServerCertificateDeps {
  */
 export class ServerCertificate {
   private readonly listeners = new Set<(identity: TlsIdentity) => void>();
-  private cancelTimer: CancelTimer = () => undefined;
-  private closed = false;
+  private readonly stopChecking: CancelTimer;
 
   private constructor(
     private readonly deps: ServerCertificateDeps,
     private current: TlsIdentity,
-  ) {}
+  ) {
+    this.stopChecking = every(
+      deps.clock,
+      CHECK_EVERY_MS,
+      () => this.check(),
+      (error) =>
+        deps.log.error({ err: error }, 'the server certificate could not be renewed; trying again later'),
+    );
+  }
 
   static async open(deps: ServerCertificateDeps): Promise<ServerCertificate> {
     const stored = readStored(deps);
     const identity = stored && isFresh(stored, deps) ? stored : await renew(deps);
-    const certificate = new ServerCertificate(deps, identity);
-    certificate.arm();
-    return certificate;
+    return new ServerCertificate(deps, identity);
   }
 
   get identity(): TlsIdentity {
@@ -55,27 +61,15 @@ export class ServerCertificate {
   }
 
   close(): void {
-    this.closed = true;
-    this.cancelTimer();
+    this.stopChecking();
     this.listeners.clear();
   }
 
-  private arm(): void {
-    if (this.closed) return;
-    this.cancelTimer = this.deps.clock.after(CHECK_EVERY_MS, () => void this.check());
-  }
-
   private async check(): Promise<void> {
-    try {
-      if (!isFresh(this.current, this.deps)) {
-        this.current = await renew(this.deps);
-        for (const listener of this.listeners) listener(this.current);
-        this.deps.log.info('renewed the server certificate');
-      }
-    } catch (error) {
-      this.deps.log.error({ err: error }, 'the server certificate could not be renewed; trying again later');
-    }
-    this.arm();
+    if (isFresh(this.current, this.deps)) return;
+    this.current = await renew(this.deps);
+    for (const listener of this.listeners) listener(this.current);
+    this.deps.log.info('renewed the server certificate');
   }
 }
 

@@ -1,6 +1,7 @@
 import type { CordonError } from '../../shared/errors.js';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
+import { every } from '../../shared/periodic.js';
 import type { Store } from '../store/store.js';
 import type { DeviceChanges } from './device-changes.js';
 import { replaced } from './refusals.js';
@@ -36,8 +37,7 @@ export class Registry {
   private deliveries: { id: string; at: number }[] = [];
   private readonly seenSince = new Map<string, number>();
   private readonly written = new Map<string, number>();
-  private timers: CancelTimer[] = [];
-  private closed = false;
+  private readonly timers: readonly CancelTimer[];
 
   constructor(
     private readonly store: Store,
@@ -45,16 +45,16 @@ export class Registry {
     private readonly changes: DeviceChanges,
     private readonly log: Logger,
   ) {
-    this.every(FLUSH_EVERY_MS, () => this.flush());
-    this.every(SWEEP_EVERY_MS, () => this.sweep());
+    const failed = (error: unknown): void =>
+      this.log.error({ err: error }, 'a periodic task failed; it runs again');
+    this.timers = [
+      every(clock, FLUSH_EVERY_MS, () => this.flush(), failed),
+      every(clock, SWEEP_EVERY_MS, () => this.sweep(), failed),
+    ];
   }
 
   get(deviceId: string): Stream | undefined {
     return this.sessions.get(deviceId);
-  }
-
-  get size(): number {
-    return this.sessions.size;
   }
 
   /** Takes a stream that has said Hello. False: a newer one is already here. */
@@ -110,25 +110,8 @@ export class Registry {
 
   /** Writes what is waiting and stops the timers. */
   async close(): Promise<void> {
-    this.closed = true;
     for (const cancel of this.timers) cancel();
-    this.timers = [];
     await this.flush();
-  }
-
-  private every(ms: number, run: () => Promise<void>): void {
-    const slot = this.timers.length;
-    const arm = (): void => {
-      this.timers[slot] = this.clock.after(ms, () => {
-        run()
-          .catch((error: unknown) => this.log.error({ err: error }, 'a periodic task failed; it runs again'))
-          .finally(() => {
-            if (!this.closed) arm();
-          });
-      });
-    };
-    this.timers.push(() => undefined);
-    arm();
   }
 
   private async flush(): Promise<void> {
