@@ -5,7 +5,7 @@ import { commandService } from './api/command-service.js';
 import { isolationService } from './api/isolation-service.js';
 import { watchDevices } from './api/watch-devices.js';
 import { expireOverdue, forgetOld } from './commands/queue.js';
-import { defaultManualSettings } from './desired/settings.js';
+import { SettingsReader } from './desired/settings.js';
 import { agentService } from './link/agent-service.js';
 import { DeviceChanges } from './link/device-changes.js';
 import { Registry } from './link/registry.js';
@@ -16,8 +16,7 @@ const EXPIRE_EVERY_MS = 30_000;
 
 /** Puts together what serves the agents: streams, their registry, and the services that steer them. */
 export function createAgentPlane({ store, clock, log, identity, config }: PlaneDeps): AgentPlane {
-  const manualSettings = defaultManualSettings();
-  const settings = (): typeof manualSettings => manualSettings;
+  const settings = new SettingsReader();
   const changes = new DeviceChanges();
   const registry = new Registry(store, clock, changes, log);
   const isOnline = (deviceId: string): boolean => registry.get(deviceId) !== undefined;

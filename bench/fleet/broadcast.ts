@@ -11,7 +11,7 @@ import {
 } from '../../shared/gen/cordon/v1/isolation_service.js';
 import { newId } from '../../shared/ids.js';
 import { buildDesiredState } from '../../server/desired/desired-state.js';
-import { defaultManualSettings } from '../../server/desired/settings.js';
+import { defaultDeviceSettings } from '../../server/desired/settings.js';
 import { enrolMany } from '../../test/fault/enrolled.js';
 import { RealServer, type ManagementClient } from '../../test/fault/real-server.js';
 import type { Figure } from '../report.js';
@@ -128,7 +128,7 @@ async function cordonRound(
 function desiredStateBytes(): number {
   const directive = IsolationDirective.fromPartial({ id: newId(), reason: 'bench', requestedBy: 'admin' });
   const row = { generation: 2, directive_proto: IsolationDirective.encode(directive).finish() };
-  return DesiredState.encode(buildDesiredState(row, defaultManualSettings())).finish().length;
+  return DesiredState.encode(buildDesiredState(row, defaultDeviceSettings)).finish().length;
 }
 
 /** Next message of a child. @throws Error when it ends instead */

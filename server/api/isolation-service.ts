@@ -1,6 +1,6 @@
 import { invalid } from '../../shared/errors.js';
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
-import { Isolation, IsolationEvidence, IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
+import { Isolation, IsolationEvidence, IsolationMode } from '../../shared/gen/cordon/v1/isolation.js';
 import type {
   DeviceOrder,
   IsolateDevicesRequest,
@@ -15,6 +15,7 @@ import type { Clock } from '../../shared/clock.js';
 import { fromDuration, isReleaseDelay, toTimestamp } from '../../shared/time.js';
 import type { Selectable } from 'kysely';
 import { giveOrder, type Order } from '../desired/orders.js';
+import type { DeviceSettings, SettingsReader } from '../desired/settings.js';
 import type { IsolationsTable } from '../store/schema.js';
 import type { Reader, Tx } from '../store/store.js';
 import { findDevice, findDevices } from './device-lookup.js';
@@ -26,8 +27,7 @@ import { requireReason } from './validate.js';
 export interface IsolationServiceDeps {
   readonly db: Reader;
   readonly clock: Clock;
-  /** Settings of manual isolation. */
-  readonly settings: () => IsolationSettings;
+  readonly settings: SettingsReader;
   /** The desired state of these devices has changed. */
   readonly changed: (deviceIds: readonly string[]) => void;
 }
@@ -51,7 +51,7 @@ export function isolationService(deps: IsolationServiceDeps): Handlers {
   const listIsolations: Query<ListIsolationsRequest, ListIsolationsResponse> = {
     kind: 'query',
     role: Role.ROLE_VIEWER,
-    run: (_caller, request) => list(deps.db, request),
+    run: (_caller, request) => list(deps, request),
   };
   return { isolateDevices, releaseDevices, listIsolations };
 }
@@ -86,7 +86,6 @@ async function order(
     releaseDelayMs,
     now: deps.clock.wall(),
     requestId: request.requestId,
-    settings: deps.settings(),
   });
   return orders.map(({ device, generation, directiveId }) => ({
     deviceId: device.id,
@@ -114,7 +113,10 @@ function releaseDelay(duration: Duration | undefined): number | undefined {
   return ms;
 }
 
-async function list(db: Reader, request: ListIsolationsRequest): Promise<ListIsolationsResponse> {
+async function list(
+  { db, settings }: IsolationServiceDeps,
+  request: ListIsolationsRequest,
+): Promise<ListIsolationsResponse> {
   const size = pageSize(request);
   const start = pageStart('isolations', request);
   let query = db
@@ -126,10 +128,14 @@ async function list(db: Reader, request: ListIsolationsRequest): Promise<ListIso
   if (request.activeOnly) query = query.where('ended_at', 'is', null);
   if (start !== undefined) query = query.where('id', '<', start);
   const { rows, nextPageToken } = page('isolations', await query.execute(), size, ({ id }) => id);
-  return { isolations: rows.map(isolationMessage), nextPageToken };
+  const isolations: Isolation[] = [];
+  for (const row of rows) isolations.push(isolationMessage(row, await settings.read(db, row.settings_hash)));
+  return { isolations, nextPageToken };
 }
 
-function isolationMessage(row: Selectable<IsolationsTable>): Isolation {
+function isolationMessage(row: Selectable<IsolationsTable>, used: DeviceSettings): Isolation {
+  const manual = (row.mode as IsolationMode) === IsolationMode.ISOLATION_MODE_MANUAL;
+  const settings = manual ? used.manualSettings : used.automaticSettings;
   const at = (ms: number | null): ReturnType<typeof toTimestamp> | undefined =>
     ms === null ? undefined : toTimestamp(Number(ms));
   return Isolation.fromPartial({
@@ -146,7 +152,7 @@ function isolationMessage(row: Selectable<IsolationsTable>): Isolation {
     endCause: row.end_cause,
     releasedBy: row.released_by,
     releaseReason: row.release_reason,
-    exclusions: IsolationSettings.decode(row.settings_proto).exclusions,
+    exclusions: settings?.exclusions ?? [],
     evidence: row.evidence_proto ? IsolationEvidence.decode(row.evidence_proto) : undefined,
   });
 }

@@ -1,6 +1,7 @@
 import { contentHash } from '../../shared/desired-state.js';
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
-import { IsolationDirective, type IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
+import { IsolationDirective } from '../../shared/gen/cordon/v1/isolation.js';
+import type { DeviceSettings } from './settings.js';
 
 /** What of a device's row goes into its desired state. */
 export interface DesiredRow {
@@ -9,14 +10,16 @@ export interface DesiredRow {
 }
 
 /** Everything that one device must enforce, with its hash and without a nonce: that belongs to the stream. */
-export function buildDesiredState(row: DesiredRow, manualSettings: IsolationSettings): DesiredState {
+export function buildDesiredState(row: DesiredRow, settings: DeviceSettings): DesiredState {
   const state: DesiredState = {
     generation: BigInt(row.generation),
     nonce: 0n,
     contentHash: Buffer.alloc(0),
     directive: row.directive_proto ? IsolationDirective.decode(row.directive_proto) : undefined,
-    manualSettings,
-    automaticSettings: undefined,
+    manualSettings: settings.manualSettings,
+    automaticSettings: settings.automaticSettings,
+    localRelease: settings.localRelease,
+    trustedDetectors: settings.trustedDetectors,
   };
   return { ...state, contentHash: contentHash(state) };
 }

@@ -4,7 +4,6 @@ import {
   IsolationDirective,
   IsolationEndCause,
   IsolationMode,
-  IsolationSettings,
 } from '../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../shared/ids.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
@@ -24,19 +23,17 @@ export interface Order {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly requestId: string;
-  /** Settings that manual isolation has now; kept with the isolation. */
-  readonly settings: IsolationSettings;
 }
 
 /** The order for one device as it was stored. */
 export interface StoredOrder {
-  readonly device: Pick<Selectable<DevicesTable>, 'id' | 'name'>;
+  readonly device: OrderedDevice;
   readonly generation: number;
   readonly directiveId: string;
 }
 
 /** Columns of a device that an order needs. */
-export type OrderedDevice = Pick<Selectable<DevicesTable>, 'id' | 'name' | 'generation'>;
+export type OrderedDevice = Pick<Selectable<DevicesTable>, 'id' | 'name' | 'generation' | 'settings_hash'>;
 
 /**
  * Writes the order of an operator into the desired state of each device: directive, generation, isolation record and
@@ -110,7 +107,6 @@ function makeDirective(order: Order): IsolationDirective {
 }
 
 async function openIsolations(tx: Tx, orders: readonly StoredOrder[], order: Order): Promise<void> {
-  const settings = Buffer.from(IsolationSettings.encode(order.settings).finish());
   for (const chunk of inChunks(orders)) {
     // An order that no device has enforced yet never will be: the newer one takes its place.
     await tx
@@ -137,7 +133,7 @@ async function openIsolations(tx: Tx, orders: readonly StoredOrder[], order: Ord
           end_cause: IsolationEndCause.ISOLATION_END_CAUSE_UNSPECIFIED,
           released_by: '',
           release_reason: '',
-          settings_proto: settings,
+          settings_hash: device.settings_hash,
         })),
       )
       .execute();

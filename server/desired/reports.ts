@@ -5,7 +5,6 @@ import {
   IsolationEndCause,
   IsolationEvidence,
   IsolationMode,
-  IsolationSettings,
   IsolationState,
   ObservedIsolation,
   Verification,
@@ -180,6 +179,11 @@ async function openAutomatic(
   observed: ObservedIsolation,
   now: number,
 ): Promise<void> {
+  const device = await tx
+    .selectFrom('devices')
+    .select('settings_hash')
+    .where('id', '=', deviceId)
+    .executeTakeFirst();
   await tx
     .insertInto('isolations')
     .values({
@@ -193,7 +197,7 @@ async function openAutomatic(
       end_cause: IsolationEndCause.ISOLATION_END_CAUSE_UNSPECIFIED,
       released_by: '',
       release_reason: '',
-      settings_proto: IsolationSettings.encode(IsolationSettings.fromPartial({})).finish(),
+      settings_hash: device?.settings_hash ?? '',
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();

@@ -3,7 +3,6 @@ import {
   IsolationAction,
   IsolationDirective,
   IsolationMode,
-  IsolationSettings,
   IsolationState,
   type ObservedIsolation,
 } from '../../shared/gen/cordon/v1/isolation.js';
@@ -15,6 +14,7 @@ import { setDirective } from './orders.js';
 /** Columns of a device that may be behind its agent. Changed in place to what is stored. */
 export interface BehindDevice {
   readonly id: string;
+  readonly settings_hash: string;
   generation: number;
   directive_proto: Uint8Array | null;
 }
@@ -28,7 +28,6 @@ export async function outgrow(
   tx: Tx,
   device: BehindDevice,
   { knownGeneration, observed }: Hello,
-  settings: IsolationSettings,
   now: number,
 ): Promise<void> {
   // The number of a hostile agent may be as large as it likes; one that no store could have given is not taken.
@@ -60,7 +59,7 @@ export async function outgrow(
       end_cause: 0,
       released_by: '',
       release_reason: '',
-      settings_proto: IsolationSettings.encode(settings).finish(),
+      settings_hash: device.settings_hash,
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();

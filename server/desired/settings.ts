@@ -1,11 +1,66 @@
+import { createHash } from 'node:crypto';
 import { defaultExclusions } from '../../shared/exclusions/profiles.js';
+import { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { RELEASE_DELAY, toDuration } from '../../shared/time.js';
+import type { Reader, Tx } from '../store/store.js';
 
-/** Settings of manual isolation for a device without a network-isolation task of its own (seed: 8 h, DNS and DHCP). */
-export function defaultManualSettings(): IsolationSettings {
+/** What of a desired state comes from a policy and a network-isolation task. Many devices share one. */
+export type DeviceSettings = Pick<
+  DesiredState,
+  'manualSettings' | 'automaticSettings' | 'localRelease' | 'trustedDetectors'
+>;
+
+/** Settings of a mode that nobody has set otherwise (seed: 8 h, DNS and DHCP). */
+export function defaultSettings(): IsolationSettings {
   return IsolationSettings.fromPartial({
     exclusions: defaultExclusions(),
     releaseDelay: toDuration(RELEASE_DELAY.defaultMs),
   });
+}
+
+/** Settings of a device to which no policy and no task applies. */
+export const defaultDeviceSettings: DeviceSettings = {
+  manualSettings: defaultSettings(),
+  automaticSettings: undefined,
+  localRelease: undefined,
+  trustedDetectors: [],
+};
+
+/** How many different settings are kept decoded: one for each pair of policy and task that is in use. */
+const CACHED = 64;
+
+/** Reads settings by hash. A row never changes, so that what was read once stays true. */
+export class SettingsReader {
+  private readonly cache = new Map<string, DeviceSettings>();
+
+  /** @param hash '': the defaults */
+  async read(db: Reader | Tx, hash: string): Promise<DeviceSettings> {
+    if (hash === '') return defaultDeviceSettings;
+    const cached = this.cache.get(hash);
+    if (cached) return cached;
+    const row = await db
+      .selectFrom('settings')
+      .select('settings_proto')
+      .where('hash', '=', hash)
+      .executeTakeFirst();
+    if (!row) throw new Error(`settings ${hash} are not in the store (this is a bug)`);
+    const settings = DesiredState.decode(row.settings_proto);
+    const oldest = this.cache.keys().next().value;
+    if (this.cache.size >= CACHED && oldest !== undefined) this.cache.delete(oldest);
+    this.cache.set(hash, settings);
+    return settings;
+  }
+}
+
+/** Keeps settings once. Returns their hash. */
+export async function keepSettings(tx: Tx, settings: DeviceSettings): Promise<string> {
+  const proto = Buffer.from(DesiredState.encode(DesiredState.fromPartial(settings)).finish());
+  const hash = createHash('sha256').update(proto).digest('hex');
+  await tx
+    .insertInto('settings')
+    .values({ hash, settings_proto: proto })
+    .onConflict((conflict) => conflict.column('hash').doNothing())
+    .execute();
+  return hash;
 }

@@ -4,10 +4,10 @@ import { CordonError } from '../../shared/errors.js';
 import type { Hello } from '../../shared/gen/cordon/v1/agent_service.js';
 import { HostFacts } from '../../shared/gen/cordon/v1/device.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
-import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { alreadyKnown, buildDesiredState } from '../desired/desired-state.js';
 import { storeObserved, type ReportedDevice } from '../desired/reports.js';
 import { outgrow } from '../desired/restored.js';
+import type { SettingsReader } from '../desired/settings.js';
 import { replaced, violation } from './refusals.js';
 import type { Stream } from './registry.js';
 import { appendAudit } from '../store/audit.js';
@@ -47,15 +47,15 @@ export async function openStream(
   hello: Hello,
   nextNonce: Buffer,
   open: Stream | undefined,
-  settings: IsolationSettings,
+  settings: SettingsReader,
   peer: string,
   now: number,
 ): Promise<Opened> {
   const device = await loadDevice(tx, hello.deviceId);
   const epoch = Number(device.epoch) + 1;
   if (open) await recordReplacement(tx, device, hello, open, peer, now);
-  await outgrow(tx, device, hello, settings, now);
-  const desired = buildDesiredState(device, settings);
+  await outgrow(tx, device, hello, now);
+  const desired = buildDesiredState(device, await settings.read(tx, device.settings_hash));
   const upToDate = alreadyKnown(desired, hello.knownGeneration, hello.knownHash);
   await tx
     .updateTable('devices')

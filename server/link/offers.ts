@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/clock.js';
-import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import type { Logger } from '../../shared/log.js';
 import { cancellations, takeForDelivery } from '../commands/queue.js';
 import { buildDesiredState } from '../desired/desired-state.js';
+import type { SettingsReader } from '../desired/settings.js';
 import type { Store } from '../store/store.js';
 import type { Writer } from './writer.js';
 
@@ -13,8 +13,7 @@ export interface OfferDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Settings of manual isolation. */
-  readonly settings: () => IsolationSettings;
+  readonly settings: SettingsReader;
   /** An order was put into the outbox of its device. */
   readonly delivered: (directiveId: string, at: number) => void;
 }
@@ -108,11 +107,12 @@ export class Offers {
     this.desiredPoked = false;
     const row = await this.deps.store.read
       .selectFrom('devices')
-      .select(['generation', 'directive_proto'])
+      .select(['generation', 'directive_proto', 'settings_hash'])
       .where('id', '=', this.deviceId)
       .executeTakeFirst();
     if (!row || Number(row.generation) <= this.sent) return;
-    const state = buildDesiredState(row, this.deps.settings());
+    const settings = await this.deps.settings.read(this.deps.store.read, row.settings_hash);
+    const state = buildDesiredState(row, settings);
     const sentAt = this.deps.clock.wall();
     this.outstanding = { nonce: ++this.nonce, sentAt };
     this.sent = Number(row.generation);

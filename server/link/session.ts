@@ -10,11 +10,7 @@ import type {
   StateReport,
   Welcome,
 } from '../../shared/gen/cordon/v1/agent_service.js';
-import {
-  IsolationState,
-  ObservedIsolation,
-  type IsolationSettings,
-} from '../../shared/gen/cordon/v1/isolation.js';
+import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import { newId } from '../../shared/ids.js';
 import type { Logger } from '../../shared/log.js';
@@ -26,6 +22,7 @@ import type { Store, Tx } from '../store/store.js';
 import type { DeviceChanges } from './device-changes.js';
 import { storeEvent } from './events.js';
 import { PROTOCOL_VERSION, checkHello, loadFenced, openStream } from './hello.js';
+import type { SettingsReader } from '../desired/settings.js';
 import { Offers } from './offers.js';
 import { replaced, violation } from './refusals.js';
 import type { Registry, Stream } from './registry.js';
@@ -44,8 +41,7 @@ export interface SessionDeps {
   readonly identity: DeviceCertificates;
   readonly registry: Registry;
   readonly changes: DeviceChanges;
-  /** Settings of manual isolation. */
-  readonly settings: () => IsolationSettings;
+  readonly settings: SettingsReader;
   readonly heartbeatMs: number;
   readonly reconnectSpreadMs: number;
 }
@@ -179,7 +175,7 @@ export class Session implements Stream {
       const now = clock.wall();
       await identity.markCertificateUsed(tx, this.admitted.fingerprint, now);
       const open = registry.get(this.deviceId);
-      return openStream(tx, hello, nextNonce, open, this.deps.settings(), this.peer, now);
+      return openStream(tx, hello, nextNonce, open, this.deps.settings, this.peer, now);
     });
     if (this.isEnded()) return;
     this.epoch = opened.epoch;

@@ -5,7 +5,58 @@ export type BlobType = 'blob' | 'bytea';
 
 /** All migrations by name, oldest first. A released one is never changed. */
 export function migrations(blobType: BlobType): Record<string, Migration> {
-  return { '2026-11-22-first': { up: (db) => first(db, blobType) } };
+  return {
+    '2026-11-22-first': { up: (db) => first(db, blobType) },
+    '2026-11-23-policies': { up: (db) => policies(db, blobType) },
+  };
+}
+
+/** Groups, policies, tasks, and the settings that devices get from them. */
+async function policies(db: Kysely<unknown>, blobType: BlobType): Promise<void> {
+  const blob = sql.raw(blobType);
+  await db.schema
+    .createTable('groups')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('parent_id', 'text', (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull().defaultTo(1))
+    .addUniqueConstraint('groups_siblings', ['parent_id', 'name'])
+    .execute();
+  await db.schema
+    .createTable('policies')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull().unique())
+    .addColumn('group_id', 'text', (column) => column.notNull().unique())
+    .addColumn('policy_proto', blob, (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull().defaultTo(1))
+    .execute();
+  await db.schema
+    .createTable('isolation_tasks')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('scope_kind', 'text', (column) => column.notNull())
+    .addColumn('scope_id', 'text', (column) => column.notNull())
+    .addColumn('settings_proto', blob, (column) => column.notNull())
+    .addColumn('version', 'bigint', (column) => column.notNull().defaultTo(1))
+    .addUniqueConstraint('isolation_tasks_scope', ['scope_kind', 'scope_id'])
+    .execute();
+  await db.schema
+    .createTable('settings')
+    .addColumn('hash', 'text', (column) => column.primaryKey())
+    .addColumn('settings_proto', blob, (column) => column.notNull())
+    .execute();
+  await db.schema
+    .alterTable('devices')
+    .addColumn('settings_hash', 'text', (column) => column.notNull().defaultTo(''))
+    .execute();
+  await db.schema.createIndex('devices_group').on('devices').columns(['group_id', 'name']).execute();
+  await db.schema.createIndex('devices_settings').on('devices').columns(['settings_hash']).execute();
+  // No isolation of before had other settings than the defaults, which are found without a copy.
+  await db.schema.alterTable('isolations').dropColumn('settings_proto').execute();
+  await db.schema
+    .alterTable('isolations')
+    .addColumn('settings_hash', 'text', (column) => column.notNull().defaultTo(''))
+    .execute();
+  await db.schema.createIndex('isolations_settings').on('isolations').columns(['settings_hash']).execute();
 }
 
 async function first(db: Kysely<unknown>, blobType: BlobType): Promise<void> {

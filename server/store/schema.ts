@@ -8,6 +8,10 @@ export interface Database {
   devices: DevicesTable;
   certificates: CertificatesTable;
   enrollment_tokens: EnrollmentTokensTable;
+  groups: GroupsTable;
+  policies: PoliciesTable;
+  isolation_tasks: IsolationTasksTable;
+  settings: SettingsTable;
   api_tokens: ApiTokensTable;
   isolations: IsolationsTable;
   commands: CommandsTable;
@@ -37,6 +41,8 @@ export interface DevicesTable {
   enrollment_token_id: string;
   generation: number;
   observed_generation: number;
+  /** Row of `settings` that the policy and the task of the device come to; '' before they were merged first. */
+  settings_hash: Generated<string>;
   /** IsolationDirective; null before the first. */
   directive_proto: Uint8Array | null;
   /** ObservedIsolation; null before the first report. */
@@ -78,6 +84,47 @@ export interface EnrollmentTokensTable {
   revoked: number;
 }
 
+/** The tree of groups without its root, whose id is '' here and `root` in the contract. */
+export interface GroupsTable {
+  id: string;
+  /** Unique among its siblings. */
+  name: string;
+  /** '' is the root group. */
+  parent_id: string;
+  version: Generated<number>;
+}
+
+export interface PoliciesTable {
+  id: string;
+  /** Unique. */
+  name: string;
+  /** Unique; '' is the root group. */
+  group_id: string;
+  /** Policy without what other columns hold and what the server sets in answers. */
+  policy_proto: Uint8Array;
+  version: Generated<number>;
+}
+
+/** Network-isolation tasks, one a device or group. */
+export interface IsolationTasksTable {
+  id: string;
+  /** `device` or `group`; unique together with scope_id. */
+  scope_kind: string;
+  /** Id of the device or group; '' is the root group. */
+  scope_id: string;
+  /** IsolationSettings. */
+  settings_proto: Uint8Array;
+  version: Generated<number>;
+}
+
+/** Merged settings of devices, each kept once: many devices and many records of isolations share them. */
+export interface SettingsTable {
+  /** SHA-256 of settings_proto, hex. */
+  hash: string;
+  /** DesiredState with settings alone (server/desired/settings.ts). */
+  settings_proto: Uint8Array;
+}
+
 export interface ApiTokensTable {
   id: string;
   /** SHA-256 of the secret, hex. */
@@ -106,8 +153,8 @@ export interface IsolationsTable {
   end_cause: number;
   released_by: string;
   release_reason: string;
-  /** IsolationSettings that were sent with the order. */
-  settings_proto: Uint8Array;
+  /** Row of `settings` that was used; '' for records of before there were policies. */
+  settings_hash: string;
   /** IsolationEvidence; null before the first. */
   evidence_proto: Uint8Array | null;
 }

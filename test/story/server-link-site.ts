@@ -7,7 +7,7 @@ import { ApplyStatus, ConnectRequest } from '../../shared/gen/cordon/v1/agent_se
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../shared/ids.js';
 import { giveOrder, type Order } from '../../server/desired/orders.js';
-import { defaultManualSettings } from '../../server/desired/settings.js';
+import { SettingsReader } from '../../server/desired/settings.js';
 import type { DeviceCertificates } from '../../server/identity/device-certificates.js';
 import { DeviceChanges } from '../../server/link/device-changes.js';
 import { Registry } from '../../server/link/registry.js';
@@ -115,7 +115,7 @@ export class LinkSite {
       identity,
       registry: this.registry,
       changes: this.changes,
-      settings: defaultManualSettings,
+      settings: new SettingsReader(),
       heartbeatMs: 30_000,
       reconnectSpreadMs: 10_000,
     };
@@ -178,7 +178,6 @@ export class LinkSite {
         requestedBy: 'ada',
         now: this.clock.wall(),
         requestId: '',
-        settings: defaultManualSettings(),
       });
     });
     if (poke) this.registry.pokeDesired([deviceId]);

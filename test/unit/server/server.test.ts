@@ -58,7 +58,7 @@ describe('a server', () => {
 
   const names = async (): Promise<string[]> => {
     const list = await answer<{ devices: { name: string }[] }>((done) =>
-      devices.listDevices({ pageSize: 0, pageToken: '' }, server.admin, done),
+      devices.listDevices({ pageSize: 0, pageToken: '', filter: undefined }, server.admin, done),
     );
     return list.devices.map(({ name }) => name);
   };
@@ -75,7 +75,7 @@ describe('a server', () => {
   });
 
   it('refuses a call without a token, with a wrong one and with a role that is too low', async () => {
-    const list = { pageSize: 0, pageToken: '' };
+    const list = { pageSize: 0, pageToken: '', filter: undefined };
     const none = await refusal(answer((done) => devices.listDevices(list, done)));
     expect(none).to.include({ code: status.UNAUTHENTICATED, reason: 'TOKEN_INVALID' });
     const wrong = await refusal(answer((done) => devices.listDevices(list, bearer('cordon_api_x'), done)));
@@ -165,7 +165,9 @@ describe('a server', () => {
     const secret = await token(3);
     for (const name of ['c', 'a', 'b']) await enroll(secret, await newKey(), randomUUID(), name);
     const list = (pageToken: string): Promise<{ devices: { name: string }[]; nextPageToken: string }> =>
-      answer((done) => devices.listDevices({ pageSize: 2, pageToken }, server.admin, done));
+      answer((done) =>
+        devices.listDevices({ pageSize: 2, pageToken, filter: undefined }, server.admin, done),
+      );
     const first = await list('');
     expect(first.devices.map(({ name }) => name)).to.deep.equal(['a', 'b']);
     const second = await list(first.nextPageToken);

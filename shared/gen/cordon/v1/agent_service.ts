@@ -23,6 +23,7 @@ import { CommandResult, CommandSpec, CommandState, commandStateFromJSON, command
 import { HostFacts } from "./device.js";
 import { IsolationDirective, IsolationSettings, ObservedIsolation } from "./isolation.js";
 import { NetworkEndpoint } from "./network.js";
+import { LocalReleaseSettings } from "./policy.js";
 
 /** Something that an agent can do. A server does not send what is not offered. */
 export enum Capability {
@@ -309,7 +310,15 @@ export interface DesiredState {
     | IsolationSettings
     | undefined;
   /** Settings of automatic isolation: the group's policy. Absent: automatic isolation is off. */
-  automaticSettings: IsolationSettings | undefined;
+  automaticSettings:
+    | IsolationSettings
+    | undefined;
+  /** Who may release at the device. Absent: a local administrator, without a password. */
+  localRelease:
+    | LocalReleaseSettings
+    | undefined;
+  /** Detectors beside `ioc-scan` whose reports may isolate. At most 64. */
+  trustedDetectors: string[];
 }
 
 /** What the device enforces now. */
@@ -1782,6 +1791,8 @@ function createBaseDesiredState(): DesiredState {
     directive: undefined,
     manualSettings: undefined,
     automaticSettings: undefined,
+    localRelease: undefined,
+    trustedDetectors: [],
   };
 }
 
@@ -1810,6 +1821,12 @@ export const DesiredState: MessageFns<DesiredState> = {
     }
     if (message.automaticSettings !== undefined) {
       IsolationSettings.encode(message.automaticSettings, writer.uint32(50).fork()).join();
+    }
+    if (message.localRelease !== undefined) {
+      LocalReleaseSettings.encode(message.localRelease, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.trustedDetectors) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -1875,6 +1892,22 @@ export const DesiredState: MessageFns<DesiredState> = {
             message.automaticSettings = IsolationSettings.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.localRelease = LocalReleaseSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.trustedDetectors.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1907,6 +1940,16 @@ export const DesiredState: MessageFns<DesiredState> = {
         : isSet(object.automatic_settings)
         ? IsolationSettings.fromJSON(object.automatic_settings)
         : undefined,
+      localRelease: isSet(object.localRelease)
+        ? LocalReleaseSettings.fromJSON(object.localRelease)
+        : isSet(object.local_release)
+        ? LocalReleaseSettings.fromJSON(object.local_release)
+        : undefined,
+      trustedDetectors: globalThis.Array.isArray(object?.trustedDetectors)
+        ? object.trustedDetectors.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.trusted_detectors)
+        ? object.trusted_detectors.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1930,6 +1973,12 @@ export const DesiredState: MessageFns<DesiredState> = {
     if (message.automaticSettings !== undefined) {
       obj.automaticSettings = IsolationSettings.toJSON(message.automaticSettings);
     }
+    if (message.localRelease !== undefined) {
+      obj.localRelease = LocalReleaseSettings.toJSON(message.localRelease);
+    }
+    if (message.trustedDetectors?.length) {
+      obj.trustedDetectors = message.trustedDetectors;
+    }
     return obj;
   },
 
@@ -1952,6 +2001,10 @@ export const DesiredState: MessageFns<DesiredState> = {
     message.automaticSettings = (object.automaticSettings !== undefined && object.automaticSettings !== null)
       ? IsolationSettings.fromPartial(object.automaticSettings)
       : undefined;
+    message.localRelease = (object.localRelease !== undefined && object.localRelease !== null)
+      ? LocalReleaseSettings.fromPartial(object.localRelease)
+      : undefined;
+    message.trustedDetectors = object.trustedDetectors?.map((e) => e) || [];
     return message;
   },
 };

@@ -52,6 +52,56 @@ export function connectionStateToJSON(object: ConnectionState): string {
   }
 }
 
+/** State of isolation to look for. */
+export enum IsolationFilter {
+  /** ISOLATION_FILTER_UNSPECIFIED - Any. */
+  ISOLATION_FILTER_UNSPECIFIED = 0,
+  /** ISOLATION_FILTER_ISOLATED - Isolated, wholly or in part, by the last report. */
+  ISOLATION_FILTER_ISOLATED = 1,
+  /** ISOLATION_FILTER_RELEASED - Not isolated by the last report, or never heard of. */
+  ISOLATION_FILTER_RELEASED = 2,
+  /** ISOLATION_FILTER_PENDING - The newest generation has not been reported as applied. */
+  ISOLATION_FILTER_PENDING = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function isolationFilterFromJSON(object: any): IsolationFilter {
+  switch (object) {
+    case 0:
+    case "ISOLATION_FILTER_UNSPECIFIED":
+      return IsolationFilter.ISOLATION_FILTER_UNSPECIFIED;
+    case 1:
+    case "ISOLATION_FILTER_ISOLATED":
+      return IsolationFilter.ISOLATION_FILTER_ISOLATED;
+    case 2:
+    case "ISOLATION_FILTER_RELEASED":
+      return IsolationFilter.ISOLATION_FILTER_RELEASED;
+    case 3:
+    case "ISOLATION_FILTER_PENDING":
+      return IsolationFilter.ISOLATION_FILTER_PENDING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return IsolationFilter.UNRECOGNIZED;
+  }
+}
+
+export function isolationFilterToJSON(object: IsolationFilter): string {
+  switch (object) {
+    case IsolationFilter.ISOLATION_FILTER_UNSPECIFIED:
+      return "ISOLATION_FILTER_UNSPECIFIED";
+    case IsolationFilter.ISOLATION_FILTER_ISOLATED:
+      return "ISOLATION_FILTER_ISOLATED";
+    case IsolationFilter.ISOLATION_FILTER_RELEASED:
+      return "ISOLATION_FILTER_RELEASED";
+    case IsolationFilter.ISOLATION_FILTER_PENDING:
+      return "ISOLATION_FILTER_PENDING";
+    case IsolationFilter.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** What the device says about itself. Set by the agent. */
 export interface HostFacts {
   /** Host name, up to 253 characters. */
@@ -64,6 +114,22 @@ export interface HostFacts {
   architecture: string;
   /** Addresses of the device's interfaces, loopback left out. At most 64. */
   addresses: string[];
+}
+
+/** Which devices are meant. Conditions that are set must all hold; one without any condition means every device. */
+export interface DeviceFilter {
+  /** Group: id, `root` or path; devices of its subgroups are included. Default empty: any. */
+  groupId: string;
+  /** Tags that the device must have, all of them. At most 64. */
+  tags: string[];
+  /** Pattern for the name, with `*` for any characters and `?` for one, 1 to 253 characters. Default empty: any. */
+  namePattern: string;
+  /** Operating system as in HostFacts, for example `linux`. Default empty: any. */
+  os: string;
+  /** Whether a stream is open. Default (unspecified): any. */
+  connection: ConnectionState;
+  /** State of isolation. Default (unspecified): any. */
+  isolation: IsolationFilter;
 }
 
 /** One computer with one agent. */
@@ -122,6 +188,8 @@ export interface Device {
   cloneSuspected: boolean;
   /** Changes with every change of the record. For conditional updates. */
   etag: string;
+  /** Path of the group. Empty: the root group. */
+  groupPath: string;
 }
 
 function createBaseHostFacts(): HostFacts {
@@ -263,6 +331,163 @@ export const HostFacts: MessageFns<HostFacts> = {
   },
 };
 
+function createBaseDeviceFilter(): DeviceFilter {
+  return { groupId: "", tags: [], namePattern: "", os: "", connection: 0, isolation: 0 };
+}
+
+export const DeviceFilter: MessageFns<DeviceFilter> = {
+  encode(message: DeviceFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.groupId !== "") {
+      writer.uint32(10).string(message.groupId);
+    }
+    for (const v of message.tags) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.namePattern !== "") {
+      writer.uint32(26).string(message.namePattern);
+    }
+    if (message.os !== "") {
+      writer.uint32(34).string(message.os);
+    }
+    if (message.connection !== 0) {
+      writer.uint32(40).int32(message.connection);
+    }
+    if (message.isolation !== 0) {
+      writer.uint32(48).int32(message.isolation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeviceFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeviceFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.groupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tags.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.namePattern = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.os = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.connection = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isolation = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeviceFilter {
+    return {
+      groupId: isSet(object.groupId)
+        ? globalThis.String(object.groupId)
+        : isSet(object.group_id)
+        ? globalThis.String(object.group_id)
+        : "",
+      tags: globalThis.Array.isArray(object?.tags) ? object.tags.map((e: any) => globalThis.String(e)) : [],
+      namePattern: isSet(object.namePattern)
+        ? globalThis.String(object.namePattern)
+        : isSet(object.name_pattern)
+        ? globalThis.String(object.name_pattern)
+        : "",
+      os: isSet(object.os) ? globalThis.String(object.os) : "",
+      connection: isSet(object.connection) ? connectionStateFromJSON(object.connection) : 0,
+      isolation: isSet(object.isolation) ? isolationFilterFromJSON(object.isolation) : 0,
+    };
+  },
+
+  toJSON(message: DeviceFilter): unknown {
+    const obj: any = {};
+    if (message.groupId !== "") {
+      obj.groupId = message.groupId;
+    }
+    if (message.tags?.length) {
+      obj.tags = message.tags;
+    }
+    if (message.namePattern !== "") {
+      obj.namePattern = message.namePattern;
+    }
+    if (message.os !== "") {
+      obj.os = message.os;
+    }
+    if (message.connection !== 0) {
+      obj.connection = connectionStateToJSON(message.connection);
+    }
+    if (message.isolation !== 0) {
+      obj.isolation = isolationFilterToJSON(message.isolation);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeviceFilter>, I>>(base?: I): DeviceFilter {
+    return DeviceFilter.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeviceFilter>, I>>(object: I): DeviceFilter {
+    const message = createBaseDeviceFilter();
+    message.groupId = object.groupId ?? "";
+    message.tags = object.tags?.map((e) => e) || [];
+    message.namePattern = object.namePattern ?? "";
+    message.os = object.os ?? "";
+    message.connection = object.connection ?? 0;
+    message.isolation = object.isolation ?? 0;
+    return message;
+  },
+};
+
 function createBaseDevice(): Device {
   return {
     id: "",
@@ -283,6 +508,7 @@ function createBaseDevice(): Device {
     certificateExpiresAt: undefined,
     cloneSuspected: false,
     etag: "",
+    groupPath: "",
   };
 }
 
@@ -347,6 +573,9 @@ export const Device: MessageFns<Device> = {
     }
     if (message.etag !== "") {
       writer.uint32(146).string(message.etag);
+    }
+    if (message.groupPath !== "") {
+      writer.uint32(154).string(message.groupPath);
     }
     return writer;
   },
@@ -508,6 +737,14 @@ export const Device: MessageFns<Device> = {
             message.etag = reader.string();
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.groupPath = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -568,6 +805,11 @@ export const Device: MessageFns<Device> = {
         ? globalThis.Boolean(object.clone_suspected)
         : false,
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      groupPath: isSet(object.groupPath)
+        ? globalThis.String(object.groupPath)
+        : isSet(object.group_path)
+        ? globalThis.String(object.group_path)
+        : "",
     };
   },
 
@@ -627,6 +869,9 @@ export const Device: MessageFns<Device> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.groupPath !== "") {
+      obj.groupPath = message.groupPath;
+    }
     return obj;
   },
 
@@ -669,6 +914,7 @@ export const Device: MessageFns<Device> = {
       : undefined;
     message.cloneSuspected = object.cloneSuspected ?? false;
     message.etag = object.etag ?? "";
+    message.groupPath = object.groupPath ?? "";
     return message;
   },
 };

@@ -21,8 +21,9 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.js";
+import { FieldMask } from "../../google/protobuf/field_mask.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { Device } from "./device.js";
+import { Device, DeviceFilter } from "./device.js";
 
 /** Request of GetDevice. */
 export interface GetDeviceRequest {
@@ -42,6 +43,8 @@ export interface ListDevicesRequest {
   pageSize: number;
   /** `next_page_token` of the answer before. Default empty: the first page. */
   pageToken: string;
+  /** Which devices. Absent: all. */
+  filter: DeviceFilter | undefined;
 }
 
 /** Response of ListDevices. */
@@ -76,6 +79,26 @@ export interface WatchDevicesResponse {
 
 /** Marks the end of the first listing. */
 export interface WatchBookmark {
+}
+
+/** Request of UpdateDevice. */
+export interface UpdateDeviceRequest {
+  /** The id or name in `id`, the fields to change, and optionally the etag. REQUIRED. */
+  device:
+    | Device
+    | undefined;
+  /** Fields to change. REQUIRED. */
+  updateMask:
+    | string[]
+    | undefined;
+  /** As in BanDeviceRequest. */
+  requestId: string;
+}
+
+/** Response of UpdateDevice. */
+export interface UpdateDeviceResponse {
+  /** The device after the change. */
+  device: Device | undefined;
 }
 
 /** Request of BanDevice. */
@@ -343,7 +366,7 @@ export const GetDeviceResponse: MessageFns<GetDeviceResponse> = {
 };
 
 function createBaseListDevicesRequest(): ListDevicesRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", filter: undefined };
 }
 
 export const ListDevicesRequest: MessageFns<ListDevicesRequest> = {
@@ -353,6 +376,9 @@ export const ListDevicesRequest: MessageFns<ListDevicesRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.filter !== undefined) {
+      DeviceFilter.encode(message.filter, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -386,6 +412,14 @@ export const ListDevicesRequest: MessageFns<ListDevicesRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = DeviceFilter.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -410,6 +444,7 @@ export const ListDevicesRequest: MessageFns<ListDevicesRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      filter: isSet(object.filter) ? DeviceFilter.fromJSON(object.filter) : undefined,
     };
   },
 
@@ -421,6 +456,9 @@ export const ListDevicesRequest: MessageFns<ListDevicesRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.filter !== undefined) {
+      obj.filter = DeviceFilter.toJSON(message.filter);
+    }
     return obj;
   },
 
@@ -431,6 +469,9 @@ export const ListDevicesRequest: MessageFns<ListDevicesRequest> = {
     const message = createBaseListDevicesRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? DeviceFilter.fromPartial(object.filter)
+      : undefined;
     return message;
   },
 };
@@ -765,6 +806,186 @@ export const WatchBookmark: MessageFns<WatchBookmark> = {
   },
   fromPartial<I extends Exact<DeepPartial<WatchBookmark>, I>>(_: I): WatchBookmark {
     const message = createBaseWatchBookmark();
+    return message;
+  },
+};
+
+function createBaseUpdateDeviceRequest(): UpdateDeviceRequest {
+  return { device: undefined, updateMask: undefined, requestId: "" };
+}
+
+export const UpdateDeviceRequest: MessageFns<UpdateDeviceRequest> = {
+  encode(message: UpdateDeviceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== undefined) {
+      Device.encode(message.device, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateDeviceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateDeviceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.device = Device.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateDeviceRequest {
+    return {
+      device: isSet(object.device) ? Device.fromJSON(object.device) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: UpdateDeviceRequest): unknown {
+    const obj: any = {};
+    if (message.device !== undefined) {
+      obj.device = Device.toJSON(message.device);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateDeviceRequest>, I>>(base?: I): UpdateDeviceRequest {
+    return UpdateDeviceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateDeviceRequest>, I>>(object: I): UpdateDeviceRequest {
+    const message = createBaseUpdateDeviceRequest();
+    message.device = (object.device !== undefined && object.device !== null)
+      ? Device.fromPartial(object.device)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateDeviceResponse(): UpdateDeviceResponse {
+  return { device: undefined };
+}
+
+export const UpdateDeviceResponse: MessageFns<UpdateDeviceResponse> = {
+  encode(message: UpdateDeviceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== undefined) {
+      Device.encode(message.device, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateDeviceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateDeviceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.device = Device.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateDeviceResponse {
+    return { device: isSet(object.device) ? Device.fromJSON(object.device) : undefined };
+  },
+
+  toJSON(message: UpdateDeviceResponse): unknown {
+    const obj: any = {};
+    if (message.device !== undefined) {
+      obj.device = Device.toJSON(message.device);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateDeviceResponse>, I>>(base?: I): UpdateDeviceResponse {
+    return UpdateDeviceResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateDeviceResponse>, I>>(object: I): UpdateDeviceResponse {
+    const message = createBaseUpdateDeviceResponse();
+    message.device = (object.device !== undefined && object.device !== null)
+      ? Device.fromPartial(object.device)
+      : undefined;
     return message;
   },
 };
@@ -2138,6 +2359,20 @@ export const DeviceServiceService = {
       Buffer.from(WatchDevicesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchDevicesResponse => WatchDevicesResponse.decode(value),
   },
+  /**
+   * Changes the fields named in update_mask: `name`, `tags`. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND,
+   * ALREADY_EXISTS (name), ABORTED (etag).
+   */
+  updateDevice: {
+    path: "/cordon.v1.DeviceService/UpdateDevice" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateDeviceRequest): Buffer => Buffer.from(UpdateDeviceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateDeviceRequest => UpdateDeviceRequest.decode(value),
+    responseSerialize: (value: UpdateDeviceResponse): Buffer =>
+      Buffer.from(UpdateDeviceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateDeviceResponse => UpdateDeviceResponse.decode(value),
+  },
   /** Ends the device's stream and refuses its certificate from now on. Role administrator. Errors: NOT_FOUND. */
   banDevice: {
     path: "/cordon.v1.DeviceService/BanDevice" as const,
@@ -2220,6 +2455,11 @@ export interface DeviceServiceServer extends UntypedServiceImplementation {
    * client reads are merged per device: the newest state arrives, not every step. Role viewer.
    */
   watchDevices: handleServerStreamingCall<WatchDevicesRequest, WatchDevicesResponse>;
+  /**
+   * Changes the fields named in update_mask: `name`, `tags`. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND,
+   * ALREADY_EXISTS (name), ABORTED (etag).
+   */
+  updateDevice: handleUnaryCall<UpdateDeviceRequest, UpdateDeviceResponse>;
   /** Ends the device's stream and refuses its certificate from now on. Role administrator. Errors: NOT_FOUND. */
   banDevice: handleUnaryCall<BanDeviceRequest, BanDeviceResponse>;
   /** Lets a banned device connect again. Role administrator. Errors: NOT_FOUND. */
@@ -2283,6 +2523,25 @@ export interface DeviceServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchDevicesResponse>;
+  /**
+   * Changes the fields named in update_mask: `name`, `tags`. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND,
+   * ALREADY_EXISTS (name), ABORTED (etag).
+   */
+  updateDevice(
+    request: UpdateDeviceRequest,
+    callback: (error: ServiceError | null, response: UpdateDeviceResponse) => void,
+  ): ClientUnaryCall;
+  updateDevice(
+    request: UpdateDeviceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateDeviceResponse) => void,
+  ): ClientUnaryCall;
+  updateDevice(
+    request: UpdateDeviceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateDeviceResponse) => void,
+  ): ClientUnaryCall;
   /** Ends the device's stream and refuses its certificate from now on. Role administrator. Errors: NOT_FOUND. */
   banDevice(
     request: BanDeviceRequest,

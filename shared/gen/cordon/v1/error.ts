@@ -55,6 +55,18 @@ export enum ErrorReason {
   ERROR_REASON_INTERNAL = 20,
   /** ERROR_REASON_TOO_MANY_ATTEMPTS - Too many refused attempts from this address; RetryInfo says when to try again. RESOURCE_EXHAUSTED. */
   ERROR_REASON_TOO_MANY_ATTEMPTS = 21,
+  /** ERROR_REASON_ALREADY_EXISTS - An object with this name exists, or the group or device has one already. ALREADY_EXISTS. */
+  ERROR_REASON_ALREADY_EXISTS = 22,
+  /** ERROR_REASON_IN_USE - The object is in use; the message says by what. FAILED_PRECONDITION. */
+  ERROR_REASON_IN_USE = 23,
+  /** ERROR_REASON_NOT_ISOLATED - The device is not isolated. FAILED_PRECONDITION. */
+  ERROR_REASON_NOT_ISOLATED = 24,
+  /** ERROR_REASON_PASSWORD_REFUSED - Wrong or missing password or code. PERMISSION_DENIED. */
+  ERROR_REASON_PASSWORD_REFUSED = 25,
+  /** ERROR_REASON_DETECTOR_NOT_TRUSTED - The policy does not list this detector. PERMISSION_DENIED. */
+  ERROR_REASON_DETECTOR_NOT_TRUSTED = 26,
+  /** ERROR_REASON_NOT_ADMINISTRATOR - The caller is no local administrator. PERMISSION_DENIED. */
+  ERROR_REASON_NOT_ADMINISTRATOR = 27,
   UNRECOGNIZED = -1,
 }
 
@@ -126,6 +138,24 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 21:
     case "ERROR_REASON_TOO_MANY_ATTEMPTS":
       return ErrorReason.ERROR_REASON_TOO_MANY_ATTEMPTS;
+    case 22:
+    case "ERROR_REASON_ALREADY_EXISTS":
+      return ErrorReason.ERROR_REASON_ALREADY_EXISTS;
+    case 23:
+    case "ERROR_REASON_IN_USE":
+      return ErrorReason.ERROR_REASON_IN_USE;
+    case 24:
+    case "ERROR_REASON_NOT_ISOLATED":
+      return ErrorReason.ERROR_REASON_NOT_ISOLATED;
+    case 25:
+    case "ERROR_REASON_PASSWORD_REFUSED":
+      return ErrorReason.ERROR_REASON_PASSWORD_REFUSED;
+    case 26:
+    case "ERROR_REASON_DETECTOR_NOT_TRUSTED":
+      return ErrorReason.ERROR_REASON_DETECTOR_NOT_TRUSTED;
+    case 27:
+    case "ERROR_REASON_NOT_ADMINISTRATOR":
+      return ErrorReason.ERROR_REASON_NOT_ADMINISTRATOR;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -179,6 +209,18 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INTERNAL";
     case ErrorReason.ERROR_REASON_TOO_MANY_ATTEMPTS:
       return "ERROR_REASON_TOO_MANY_ATTEMPTS";
+    case ErrorReason.ERROR_REASON_ALREADY_EXISTS:
+      return "ERROR_REASON_ALREADY_EXISTS";
+    case ErrorReason.ERROR_REASON_IN_USE:
+      return "ERROR_REASON_IN_USE";
+    case ErrorReason.ERROR_REASON_NOT_ISOLATED:
+      return "ERROR_REASON_NOT_ISOLATED";
+    case ErrorReason.ERROR_REASON_PASSWORD_REFUSED:
+      return "ERROR_REASON_PASSWORD_REFUSED";
+    case ErrorReason.ERROR_REASON_DETECTOR_NOT_TRUSTED:
+      return "ERROR_REASON_DETECTOR_NOT_TRUSTED";
+    case ErrorReason.ERROR_REASON_NOT_ADMINISTRATOR:
+      return "ERROR_REASON_NOT_ADMINISTRATOR";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -59,9 +59,67 @@ export function exclusionDirectionToJSON(object: ExclusionDirection): string {
   }
 }
 
+/** Something about a list of exclusions that is allowed and probably not meant. */
+export enum ExclusionHintKind {
+  /** EXCLUSION_HINT_KIND_UNSPECIFIED - Not set. */
+  EXCLUSION_HINT_KIND_UNSPECIFIED = 0,
+  /** EXCLUSION_HINT_KIND_REDUNDANT - Everything that it allows is allowed by `other` too. */
+  EXCLUSION_HINT_KIND_REDUNDANT = 1,
+  /** EXCLUSION_HINT_KIND_OVERLAPPING - Part of what it allows is allowed by `other` too. */
+  EXCLUSION_HINT_KIND_OVERLAPPING = 2,
+  /** EXCLUSION_HINT_KIND_MATCHES_NOTHING - No packet can match it: its local and remote addresses share no IP version, for example. */
+  EXCLUSION_HINT_KIND_MATCHES_NOTHING = 3,
+  /** EXCLUSION_HINT_KIND_WIDE - It allows traffic of any program with any address: data can be carried out through it. */
+  EXCLUSION_HINT_KIND_WIDE = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function exclusionHintKindFromJSON(object: any): ExclusionHintKind {
+  switch (object) {
+    case 0:
+    case "EXCLUSION_HINT_KIND_UNSPECIFIED":
+      return ExclusionHintKind.EXCLUSION_HINT_KIND_UNSPECIFIED;
+    case 1:
+    case "EXCLUSION_HINT_KIND_REDUNDANT":
+      return ExclusionHintKind.EXCLUSION_HINT_KIND_REDUNDANT;
+    case 2:
+    case "EXCLUSION_HINT_KIND_OVERLAPPING":
+      return ExclusionHintKind.EXCLUSION_HINT_KIND_OVERLAPPING;
+    case 3:
+    case "EXCLUSION_HINT_KIND_MATCHES_NOTHING":
+      return ExclusionHintKind.EXCLUSION_HINT_KIND_MATCHES_NOTHING;
+    case 4:
+    case "EXCLUSION_HINT_KIND_WIDE":
+      return ExclusionHintKind.EXCLUSION_HINT_KIND_WIDE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ExclusionHintKind.UNRECOGNIZED;
+  }
+}
+
+export function exclusionHintKindToJSON(object: ExclusionHintKind): string {
+  switch (object) {
+    case ExclusionHintKind.EXCLUSION_HINT_KIND_UNSPECIFIED:
+      return "EXCLUSION_HINT_KIND_UNSPECIFIED";
+    case ExclusionHintKind.EXCLUSION_HINT_KIND_REDUNDANT:
+      return "EXCLUSION_HINT_KIND_REDUNDANT";
+    case ExclusionHintKind.EXCLUSION_HINT_KIND_OVERLAPPING:
+      return "EXCLUSION_HINT_KIND_OVERLAPPING";
+    case ExclusionHintKind.EXCLUSION_HINT_KIND_MATCHES_NOTHING:
+      return "EXCLUSION_HINT_KIND_MATCHES_NOTHING";
+    case ExclusionHintKind.EXCLUSION_HINT_KIND_WIDE:
+      return "EXCLUSION_HINT_KIND_WIDE";
+    case ExclusionHintKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /**
  * A rule that lets matching connections pass while the device is isolated. All conditions that are set must match.
  * A rule that a platform cannot express is reported as unsupported by that device and stays blocked: it is never widened.
+ * One exclusion may multiply to 4096 combinations of its local and remote ports and addresses, one list to 100000.
  */
 export interface Exclusion {
   /**
@@ -95,7 +153,8 @@ export interface Exclusion {
   remoteAddresses: string[];
   /**
    * Host name of the other side, up to 253 characters. Resolved on the device before it locks, and refreshed by the
-   * agent. Default empty. Not together with remote_addresses.
+   * agent; while it has no address its traffic stays blocked. The server refuses a name that it cannot resolve itself,
+   * unless `allow_unresolved_hosts` is set. Default empty. Not together with remote_addresses.
    */
   remoteHost: string;
   /** The program that the connection must belong to. Absent: any. */
@@ -147,6 +206,34 @@ export interface ExclusionProfile {
   exclusions: Exclusion[];
   /** Where each port comes from: RFC or product page. */
   references: string[];
+  /** What the profile is for, in one sentence. */
+  description: string;
+  /** What this version changes against the one before, in one sentence. Empty for version 1. */
+  change: string;
+}
+
+/** A hint, not an error: what it is about is stored and enforced as it stands. */
+export interface ExclusionHint {
+  /** Kind. */
+  kind: ExclusionHintKind;
+  /** Name of the exclusion. */
+  name: string;
+  /** Name of the other exclusion. Empty where there is none. */
+  other: string;
+  /** What a person should know, in one sentence. */
+  detail: string;
+}
+
+/** Rules of a list were copied from a version of a profile that has a newer one. Nothing changes by itself. */
+export interface ProfileUpdate {
+  /** Id of the profile. */
+  profileId: string;
+  /** Oldest version that rules of the list were copied from. */
+  fromVersion: number;
+  /** Newest version. */
+  toVersion: number;
+  /** What the newest version changes, in one sentence. */
+  change: string;
 }
 
 /** An exclusion that a device cannot enforce; its traffic stays blocked on that device. */
@@ -678,7 +765,16 @@ export const ProfileSource: MessageFns<ProfileSource> = {
 };
 
 function createBaseExclusionProfile(): ExclusionProfile {
-  return { id: "", displayName: "", version: 0, isDefault: false, exclusions: [], references: [] };
+  return {
+    id: "",
+    displayName: "",
+    version: 0,
+    isDefault: false,
+    exclusions: [],
+    references: [],
+    description: "",
+    change: "",
+  };
 }
 
 export const ExclusionProfile: MessageFns<ExclusionProfile> = {
@@ -700,6 +796,12 @@ export const ExclusionProfile: MessageFns<ExclusionProfile> = {
     }
     for (const v of message.references) {
       writer.uint32(50).string(v!);
+    }
+    if (message.description !== "") {
+      writer.uint32(58).string(message.description);
+    }
+    if (message.change !== "") {
+      writer.uint32(66).string(message.change);
     }
     return writer;
   },
@@ -765,6 +867,22 @@ export const ExclusionProfile: MessageFns<ExclusionProfile> = {
             message.references.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.change = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -797,6 +915,8 @@ export const ExclusionProfile: MessageFns<ExclusionProfile> = {
       references: globalThis.Array.isArray(object?.references)
         ? object.references.map((e: any) => globalThis.String(e))
         : [],
+      description: isSet(object.description) ? globalThis.String(object.description) : "",
+      change: isSet(object.change) ? globalThis.String(object.change) : "",
     };
   },
 
@@ -820,6 +940,12 @@ export const ExclusionProfile: MessageFns<ExclusionProfile> = {
     if (message.references?.length) {
       obj.references = message.references;
     }
+    if (message.description !== "") {
+      obj.description = message.description;
+    }
+    if (message.change !== "") {
+      obj.change = message.change;
+    }
     return obj;
   },
 
@@ -834,6 +960,254 @@ export const ExclusionProfile: MessageFns<ExclusionProfile> = {
     message.isDefault = object.isDefault ?? false;
     message.exclusions = object.exclusions?.map((e) => Exclusion.fromPartial(e)) || [];
     message.references = object.references?.map((e) => e) || [];
+    message.description = object.description ?? "";
+    message.change = object.change ?? "";
+    return message;
+  },
+};
+
+function createBaseExclusionHint(): ExclusionHint {
+  return { kind: 0, name: "", other: "", detail: "" };
+}
+
+export const ExclusionHint: MessageFns<ExclusionHint> = {
+  encode(message: ExclusionHint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.other !== "") {
+      writer.uint32(26).string(message.other);
+    }
+    if (message.detail !== "") {
+      writer.uint32(34).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExclusionHint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExclusionHint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.other = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExclusionHint {
+    return {
+      kind: isSet(object.kind) ? exclusionHintKindFromJSON(object.kind) : 0,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      other: isSet(object.other) ? globalThis.String(object.other) : "",
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+    };
+  },
+
+  toJSON(message: ExclusionHint): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = exclusionHintKindToJSON(message.kind);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.other !== "") {
+      obj.other = message.other;
+    }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ExclusionHint>, I>>(base?: I): ExclusionHint {
+    return ExclusionHint.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ExclusionHint>, I>>(object: I): ExclusionHint {
+    const message = createBaseExclusionHint();
+    message.kind = object.kind ?? 0;
+    message.name = object.name ?? "";
+    message.other = object.other ?? "";
+    message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseProfileUpdate(): ProfileUpdate {
+  return { profileId: "", fromVersion: 0, toVersion: 0, change: "" };
+}
+
+export const ProfileUpdate: MessageFns<ProfileUpdate> = {
+  encode(message: ProfileUpdate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.profileId !== "") {
+      writer.uint32(10).string(message.profileId);
+    }
+    if (message.fromVersion !== 0) {
+      writer.uint32(16).uint32(message.fromVersion);
+    }
+    if (message.toVersion !== 0) {
+      writer.uint32(24).uint32(message.toVersion);
+    }
+    if (message.change !== "") {
+      writer.uint32(34).string(message.change);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProfileUpdate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProfileUpdate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.profileId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fromVersion = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.toVersion = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.change = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProfileUpdate {
+    return {
+      profileId: isSet(object.profileId)
+        ? globalThis.String(object.profileId)
+        : isSet(object.profile_id)
+        ? globalThis.String(object.profile_id)
+        : "",
+      fromVersion: isSet(object.fromVersion)
+        ? globalThis.Number(object.fromVersion)
+        : isSet(object.from_version)
+        ? globalThis.Number(object.from_version)
+        : 0,
+      toVersion: isSet(object.toVersion)
+        ? globalThis.Number(object.toVersion)
+        : isSet(object.to_version)
+        ? globalThis.Number(object.to_version)
+        : 0,
+      change: isSet(object.change) ? globalThis.String(object.change) : "",
+    };
+  },
+
+  toJSON(message: ProfileUpdate): unknown {
+    const obj: any = {};
+    if (message.profileId !== "") {
+      obj.profileId = message.profileId;
+    }
+    if (message.fromVersion !== 0) {
+      obj.fromVersion = Math.round(message.fromVersion);
+    }
+    if (message.toVersion !== 0) {
+      obj.toVersion = Math.round(message.toVersion);
+    }
+    if (message.change !== "") {
+      obj.change = message.change;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProfileUpdate>, I>>(base?: I): ProfileUpdate {
+    return ProfileUpdate.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProfileUpdate>, I>>(object: I): ProfileUpdate {
+    const message = createBaseProfileUpdate();
+    message.profileId = object.profileId ?? "";
+    message.fromVersion = object.fromVersion ?? 0;
+    message.toVersion = object.toVersion ?? 0;
+    message.change = object.change ?? "";
     return message;
   },
 };

@@ -7,20 +7,25 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** A node in the tree of groups. */
+/** A node in the tree of groups. The root group is always there. At most 10000 groups, 16 levels. */
 export interface Group {
   /** UUID; `root` for the root group. */
   id: string;
-  /** Name, 1 to 128 characters, unique among its siblings. */
+  /** Name, 1 to 128 characters without `/`, unique among its siblings; the root group's is `root`. */
   displayName: string;
-  /** Parent group. Empty for the root group. */
+  /** Parent group: id, `root` or path. Empty for the root group; a new group without one is put below the root. */
   parentId: string;
   /** Changes with every change of the record. */
   etag: string;
+  /**
+   * Names from below the root down to this group, joined by `/`, for example `OT/line 1`. Empty for the root group.
+   * Accepted wherever a group is named. Set by the server.
+   */
+  path: string;
 }
 
 function createBaseGroup(): Group {
-  return { id: "", displayName: "", parentId: "", etag: "" };
+  return { id: "", displayName: "", parentId: "", etag: "", path: "" };
 }
 
 export const Group: MessageFns<Group> = {
@@ -36,6 +41,9 @@ export const Group: MessageFns<Group> = {
     }
     if (message.etag !== "") {
       writer.uint32(34).string(message.etag);
+    }
+    if (message.path !== "") {
+      writer.uint32(42).string(message.path);
     }
     return writer;
   },
@@ -85,6 +93,14 @@ export const Group: MessageFns<Group> = {
             message.etag = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -111,6 +127,7 @@ export const Group: MessageFns<Group> = {
         ? globalThis.String(object.parent_id)
         : "",
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
     };
   },
 
@@ -128,6 +145,9 @@ export const Group: MessageFns<Group> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
     return obj;
   },
 
@@ -140,6 +160,7 @@ export const Group: MessageFns<Group> = {
     message.displayName = object.displayName ?? "";
     message.parentId = object.parentId ?? "";
     message.etag = object.etag ?? "";
+    message.path = object.path ?? "";
     return message;
   },
 };

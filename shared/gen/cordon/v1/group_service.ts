@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { FieldMask } from "../../google/protobuf/field_mask.js";
+import { Device } from "./device.js";
 import { Group } from "./group.js";
 
 /** Request of GetGroup. */
@@ -103,7 +104,7 @@ export interface DeleteGroupResponse {
 export interface MoveDeviceRequest {
   /** Device id or name. REQUIRED. */
   device: string;
-  /** Group id. REQUIRED. */
+  /** Group. REQUIRED. */
   groupId: string;
   /** As in CreateGroupRequest. */
   requestId: string;
@@ -111,6 +112,8 @@ export interface MoveDeviceRequest {
 
 /** Response of MoveDevice. */
 export interface MoveDeviceResponse {
+  /** The device after the change. */
+  device: Device | undefined;
 }
 
 function createBaseGetGroupRequest(): GetGroupRequest {
@@ -1028,11 +1031,14 @@ export const MoveDeviceRequest: MessageFns<MoveDeviceRequest> = {
 };
 
 function createBaseMoveDeviceResponse(): MoveDeviceResponse {
-  return {};
+  return { device: undefined };
 }
 
 export const MoveDeviceResponse: MessageFns<MoveDeviceResponse> = {
-  encode(_: MoveDeviceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: MoveDeviceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== undefined) {
+      Device.encode(message.device, writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -1049,6 +1055,14 @@ export const MoveDeviceResponse: MessageFns<MoveDeviceResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.device = Device.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1061,25 +1075,31 @@ export const MoveDeviceResponse: MessageFns<MoveDeviceResponse> = {
     }
   },
 
-  fromJSON(_: any): MoveDeviceResponse {
-    return {};
+  fromJSON(object: any): MoveDeviceResponse {
+    return { device: isSet(object.device) ? Device.fromJSON(object.device) : undefined };
   },
 
-  toJSON(_: MoveDeviceResponse): unknown {
+  toJSON(message: MoveDeviceResponse): unknown {
     const obj: any = {};
+    if (message.device !== undefined) {
+      obj.device = Device.toJSON(message.device);
+    }
     return obj;
   },
 
   create<I extends Exact<DeepPartial<MoveDeviceResponse>, I>>(base?: I): MoveDeviceResponse {
     return MoveDeviceResponse.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<MoveDeviceResponse>, I>>(_: I): MoveDeviceResponse {
+  fromPartial<I extends Exact<DeepPartial<MoveDeviceResponse>, I>>(object: I): MoveDeviceResponse {
     const message = createBaseMoveDeviceResponse();
+    message.device = (object.device !== undefined && object.device !== null)
+      ? Device.fromPartial(object.device)
+      : undefined;
     return message;
   },
 };
 
-/** The tree of groups. */
+/** The tree of groups. Wherever a group is named, its id, `root` or its path is accepted. */
 export type GroupServiceService = typeof GroupServiceService;
 export const GroupServiceService = {
   /** Returns one group. Role viewer. Errors: NOT_FOUND. */
@@ -1092,7 +1112,7 @@ export const GroupServiceService = {
     responseSerialize: (value: GetGroupResponse): Buffer => Buffer.from(GetGroupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetGroupResponse => GetGroupResponse.decode(value),
   },
-  /** Lists them by name. Role viewer. */
+  /** Lists them by path, the root group first. Role viewer. */
   listGroups: {
     path: "/cordon.v1.GroupService/ListGroups" as const,
     requestStream: false as const,
@@ -1112,7 +1132,11 @@ export const GroupServiceService = {
     responseSerialize: (value: CreateGroupResponse): Buffer => Buffer.from(CreateGroupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateGroupResponse => CreateGroupResponse.decode(value),
   },
-  /** Changes the fields named in update_mask. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `parent_id`. Devices below follow the policies and tasks of
+   * the new place at once, isolated ones in one atomic swap. Role administrator. Errors: INVALID_ARGUMENT (also a cycle),
+   * NOT_FOUND, ALREADY_EXISTS, ABORTED (etag), FAILED_PRECONDITION (the root group).
+   */
   updateGroup: {
     path: "/cordon.v1.GroupService/UpdateGroup" as const,
     requestStream: false as const,
@@ -1122,7 +1146,10 @@ export const GroupServiceService = {
     responseSerialize: (value: UpdateGroupResponse): Buffer => Buffer.from(UpdateGroupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateGroupResponse => UpdateGroupResponse.decode(value),
   },
-  /** Removes a group. Role administrator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /**
+   * Removes a group that holds nothing. Role administrator. Errors: NOT_FOUND, ABORTED (etag), FAILED_PRECONDITION (it has
+   * devices, groups, a policy, a task or a usable enrolment token, or is the root group).
+   */
   deleteGroup: {
     path: "/cordon.v1.GroupService/DeleteGroup" as const,
     requestStream: false as const,
@@ -1132,7 +1159,10 @@ export const GroupServiceService = {
     responseSerialize: (value: DeleteGroupResponse): Buffer => Buffer.from(DeleteGroupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteGroupResponse => DeleteGroupResponse.decode(value),
   },
-  /** Puts a device into a group. Role administrator. Errors: NOT_FOUND. */
+  /**
+   * Puts a device into a group; it follows the policies and tasks of the new place at once. Role administrator. Errors:
+   * NOT_FOUND.
+   */
   moveDevice: {
     path: "/cordon.v1.GroupService/MoveDevice" as const,
     requestStream: false as const,
@@ -1147,15 +1177,25 @@ export const GroupServiceService = {
 export interface GroupServiceServer extends UntypedServiceImplementation {
   /** Returns one group. Role viewer. Errors: NOT_FOUND. */
   getGroup: handleUnaryCall<GetGroupRequest, GetGroupResponse>;
-  /** Lists them by name. Role viewer. */
+  /** Lists them by path, the root group first. Role viewer. */
   listGroups: handleUnaryCall<ListGroupsRequest, ListGroupsResponse>;
   /** Makes a group. Role administrator. Errors: INVALID_ARGUMENT, ALREADY_EXISTS. */
   createGroup: handleUnaryCall<CreateGroupRequest, CreateGroupResponse>;
-  /** Changes the fields named in update_mask. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `parent_id`. Devices below follow the policies and tasks of
+   * the new place at once, isolated ones in one atomic swap. Role administrator. Errors: INVALID_ARGUMENT (also a cycle),
+   * NOT_FOUND, ALREADY_EXISTS, ABORTED (etag), FAILED_PRECONDITION (the root group).
+   */
   updateGroup: handleUnaryCall<UpdateGroupRequest, UpdateGroupResponse>;
-  /** Removes a group. Role administrator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /**
+   * Removes a group that holds nothing. Role administrator. Errors: NOT_FOUND, ABORTED (etag), FAILED_PRECONDITION (it has
+   * devices, groups, a policy, a task or a usable enrolment token, or is the root group).
+   */
   deleteGroup: handleUnaryCall<DeleteGroupRequest, DeleteGroupResponse>;
-  /** Puts a device into a group. Role administrator. Errors: NOT_FOUND. */
+  /**
+   * Puts a device into a group; it follows the policies and tasks of the new place at once. Role administrator. Errors:
+   * NOT_FOUND.
+   */
   moveDevice: handleUnaryCall<MoveDeviceRequest, MoveDeviceResponse>;
 }
 
@@ -1176,7 +1216,7 @@ export interface GroupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetGroupResponse) => void,
   ): ClientUnaryCall;
-  /** Lists them by name. Role viewer. */
+  /** Lists them by path, the root group first. Role viewer. */
   listGroups(
     request: ListGroupsRequest,
     callback: (error: ServiceError | null, response: ListGroupsResponse) => void,
@@ -1208,7 +1248,11 @@ export interface GroupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateGroupResponse) => void,
   ): ClientUnaryCall;
-  /** Changes the fields named in update_mask. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `parent_id`. Devices below follow the policies and tasks of
+   * the new place at once, isolated ones in one atomic swap. Role administrator. Errors: INVALID_ARGUMENT (also a cycle),
+   * NOT_FOUND, ALREADY_EXISTS, ABORTED (etag), FAILED_PRECONDITION (the root group).
+   */
   updateGroup(
     request: UpdateGroupRequest,
     callback: (error: ServiceError | null, response: UpdateGroupResponse) => void,
@@ -1224,7 +1268,10 @@ export interface GroupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateGroupResponse) => void,
   ): ClientUnaryCall;
-  /** Removes a group. Role administrator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /**
+   * Removes a group that holds nothing. Role administrator. Errors: NOT_FOUND, ABORTED (etag), FAILED_PRECONDITION (it has
+   * devices, groups, a policy, a task or a usable enrolment token, or is the root group).
+   */
   deleteGroup(
     request: DeleteGroupRequest,
     callback: (error: ServiceError | null, response: DeleteGroupResponse) => void,
@@ -1240,7 +1287,10 @@ export interface GroupServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteGroupResponse) => void,
   ): ClientUnaryCall;
-  /** Puts a device into a group. Role administrator. Errors: NOT_FOUND. */
+  /**
+   * Puts a device into a group; it follows the policies and tasks of the new place at once. Role administrator. Errors:
+   * NOT_FOUND.
+   */
   moveDevice(
     request: MoveDeviceRequest,
     callback: (error: ServiceError | null, response: MoveDeviceResponse) => void,

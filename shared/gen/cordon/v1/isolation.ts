@@ -487,7 +487,10 @@ export function isolationEndCauseToJSON(object: IsolationEndCause): string {
 
 /** Settings of one mode: the task's for manual isolation, the policy's for automatic isolation. Never mixed. */
 export interface IsolationSettings {
-  /** What may pass. At most 10000. Default: the rules of the profiles dns-client, dns-server, dhcp-client, dhcp-server. */
+  /**
+   * What may pass. At most 10000, and at most 1.5 MiB for all settings together. Default: the rules of the profiles
+   * dns-client, dns-server, dhcp-client, dhcp-server.
+   */
   exclusions: Exclusion[];
   /**
    * How long an isolation lasts from the moment of enforcement. 0 s = never ends by itself; otherwise 1 min to 9999 h.
@@ -599,7 +602,11 @@ export interface ObservedIsolation {
     | Timestamp
     | undefined;
   /** Time from the receipt of the order to the rules being read back from the kernel. Absent while released. */
-  enforceLatency: Duration | undefined;
+  enforceLatency:
+    | Duration
+    | undefined;
+  /** Who ended the last isolation at the device: `local:USER`, for example. Empty where nobody did it there. */
+  endedBy: string;
 }
 
 /** One isolation of one device, from the order to its end. Kept after the end. */
@@ -636,14 +643,24 @@ export interface Isolation {
     | undefined;
   /** Why it ended. Unspecified: active. */
   endCause: IsolationEndCause;
-  /** Operator who released it. Empty unless end_cause is operator. */
+  /** Operator or local user who released it. Empty where nobody did. */
   releasedBy: string;
   /** Reason given for the release. Empty unless end_cause is operator. */
   releaseReason: string;
-  /** Exclusions that were sent with the order. */
+  /** Exclusions that were used: those of the newest settings while it was active. */
   exclusions: Exclusion[];
   /** Latest evidence. */
-  evidence: IsolationEvidence | undefined;
+  evidence:
+    | IsolationEvidence
+    | undefined;
+  /** Name of the device, as it is now. Empty: the device was removed. */
+  deviceName: string;
+  /** How long it lasts from enforcement; 0 s = never ends by itself. */
+  releaseDelay:
+    | Duration
+    | undefined;
+  /** When it ends by itself. Absent: never, not enforced yet, or ended. */
+  until: Timestamp | undefined;
 }
 
 function createBaseIsolationSettings(): IsolationSettings {
@@ -1301,6 +1318,7 @@ function createBaseObservedIsolation(): ObservedIsolation {
     endCause: 0,
     endedAt: undefined,
     enforceLatency: undefined,
+    endedBy: "",
   };
 }
 
@@ -1347,6 +1365,9 @@ export const ObservedIsolation: MessageFns<ObservedIsolation> = {
     }
     if (message.enforceLatency !== undefined) {
       Duration.encode(message.enforceLatency, writer.uint32(114).fork()).join();
+    }
+    if (message.endedBy !== "") {
+      writer.uint32(122).string(message.endedBy);
     }
     return writer;
   },
@@ -1476,6 +1497,14 @@ export const ObservedIsolation: MessageFns<ObservedIsolation> = {
             message.enforceLatency = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.endedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1536,6 +1565,11 @@ export const ObservedIsolation: MessageFns<ObservedIsolation> = {
         : isSet(object.enforce_latency)
         ? Duration.fromJSON(object.enforce_latency)
         : undefined,
+      endedBy: isSet(object.endedBy)
+        ? globalThis.String(object.endedBy)
+        : isSet(object.ended_by)
+        ? globalThis.String(object.ended_by)
+        : "",
     };
   },
 
@@ -1583,6 +1617,9 @@ export const ObservedIsolation: MessageFns<ObservedIsolation> = {
     if (message.enforceLatency !== undefined) {
       obj.enforceLatency = Duration.toJSON(message.enforceLatency);
     }
+    if (message.endedBy !== "") {
+      obj.endedBy = message.endedBy;
+    }
     return obj;
   },
 
@@ -1615,6 +1652,7 @@ export const ObservedIsolation: MessageFns<ObservedIsolation> = {
     message.enforceLatency = (object.enforceLatency !== undefined && object.enforceLatency !== null)
       ? Duration.fromPartial(object.enforceLatency)
       : undefined;
+    message.endedBy = object.endedBy ?? "";
     return message;
   },
 };
@@ -1636,6 +1674,9 @@ function createBaseIsolation(): Isolation {
     releaseReason: "",
     exclusions: [],
     evidence: undefined,
+    deviceName: "",
+    releaseDelay: undefined,
+    until: undefined,
   };
 }
 
@@ -1685,6 +1726,15 @@ export const Isolation: MessageFns<Isolation> = {
     }
     if (message.evidence !== undefined) {
       IsolationEvidence.encode(message.evidence, writer.uint32(122).fork()).join();
+    }
+    if (message.deviceName !== "") {
+      writer.uint32(130).string(message.deviceName);
+    }
+    if (message.releaseDelay !== undefined) {
+      Duration.encode(message.releaseDelay, writer.uint32(138).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1822,6 +1872,30 @@ export const Isolation: MessageFns<Isolation> = {
             message.evidence = IsolationEvidence.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.deviceName = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.releaseDelay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1893,6 +1967,17 @@ export const Isolation: MessageFns<Isolation> = {
         ? object.exclusions.map((e: any) => Exclusion.fromJSON(e))
         : [],
       evidence: isSet(object.evidence) ? IsolationEvidence.fromJSON(object.evidence) : undefined,
+      deviceName: isSet(object.deviceName)
+        ? globalThis.String(object.deviceName)
+        : isSet(object.device_name)
+        ? globalThis.String(object.device_name)
+        : "",
+      releaseDelay: isSet(object.releaseDelay)
+        ? Duration.fromJSON(object.releaseDelay)
+        : isSet(object.release_delay)
+        ? Duration.fromJSON(object.release_delay)
+        : undefined,
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
     };
   },
 
@@ -1943,6 +2028,15 @@ export const Isolation: MessageFns<Isolation> = {
     if (message.evidence !== undefined) {
       obj.evidence = IsolationEvidence.toJSON(message.evidence);
     }
+    if (message.deviceName !== "") {
+      obj.deviceName = message.deviceName;
+    }
+    if (message.releaseDelay !== undefined) {
+      obj.releaseDelay = Duration.toJSON(message.releaseDelay);
+    }
+    if (message.until !== undefined) {
+      obj.until = fromTimestamp(message.until).toISOString();
+    }
     return obj;
   },
 
@@ -1977,6 +2071,13 @@ export const Isolation: MessageFns<Isolation> = {
     message.exclusions = object.exclusions?.map((e) => Exclusion.fromPartial(e)) || [];
     message.evidence = (object.evidence !== undefined && object.evidence !== null)
       ? IsolationEvidence.fromPartial(object.evidence)
+      : undefined;
+    message.deviceName = object.deviceName ?? "";
+    message.releaseDelay = (object.releaseDelay !== undefined && object.releaseDelay !== null)
+      ? Duration.fromPartial(object.releaseDelay)
+      : undefined;
+    message.until = (object.until !== undefined && object.until !== null)
+      ? Timestamp.fromPartial(object.until)
       : undefined;
     return message;
   },

@@ -19,11 +19,12 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.js";
+import { DeviceFilter } from "./device.js";
 import { Isolation } from "./isolation.js";
 
 /** Request of IsolateDevices. */
 export interface IsolateDevicesRequest {
-  /** Ids or names, 1 to 10000, no device twice. REQUIRED. */
+  /** Ids or names, 1 to 10000, no device twice. REQUIRED unless `filter` is given. */
   devices: string[];
   /** Why, 1 to 1000 characters. REQUIRED. */
   reason: string;
@@ -35,6 +36,15 @@ export interface IsolateDevicesRequest {
   requestId: string;
   /** Check the request and change nothing. Default false. */
   validateOnly: boolean;
+  /**
+   * Devices by group, tag or else, in place of `devices`; one that matches none or more than 10000 is refused. Simulated
+   * and banned devices are included.
+   */
+  filter:
+    | DeviceFilter
+    | undefined;
+  /** How many devices the client has been told that `filter` matches; another number refuses the request. 0: not checked. */
+  expectedDevices: number;
 }
 
 /** The order for one device. */
@@ -60,7 +70,7 @@ export interface IsolateDevicesResponse {
 
 /** Request of ReleaseDevices. */
 export interface ReleaseDevicesRequest {
-  /** Ids or names, 1 to 10000, no device twice. REQUIRED. */
+  /** Ids or names, 1 to 10000, no device twice. REQUIRED unless `filter` is given. */
   devices: string[];
   /** Why, 1 to 1000 characters. REQUIRED. */
   reason: string;
@@ -68,12 +78,30 @@ export interface ReleaseDevicesRequest {
   requestId: string;
   /** Check the request and change nothing. Default false. */
   validateOnly: boolean;
+  /** As in IsolateDevicesRequest. */
+  filter:
+    | DeviceFilter
+    | undefined;
+  /** As in IsolateDevicesRequest. */
+  expectedDevices: number;
 }
 
 /** Response of ReleaseDevices. */
 export interface ReleaseDevicesResponse {
   /** One order a device, in the order of the request. */
   orders: DeviceOrder[];
+}
+
+/** Request of GetIsolation. */
+export interface GetIsolationRequest {
+  /** Id of the isolation. REQUIRED. */
+  id: string;
+}
+
+/** Response of GetIsolation. */
+export interface GetIsolationResponse {
+  /** The isolation. */
+  isolation: Isolation | undefined;
 }
 
 /** Request of ListIsolations. */
@@ -97,7 +125,15 @@ export interface ListIsolationsResponse {
 }
 
 function createBaseIsolateDevicesRequest(): IsolateDevicesRequest {
-  return { devices: [], reason: "", releaseDelay: undefined, requestId: "", validateOnly: false };
+  return {
+    devices: [],
+    reason: "",
+    releaseDelay: undefined,
+    requestId: "",
+    validateOnly: false,
+    filter: undefined,
+    expectedDevices: 0,
+  };
 }
 
 export const IsolateDevicesRequest: MessageFns<IsolateDevicesRequest> = {
@@ -116,6 +152,12 @@ export const IsolateDevicesRequest: MessageFns<IsolateDevicesRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(40).bool(message.validateOnly);
+    }
+    if (message.filter !== undefined) {
+      DeviceFilter.encode(message.filter, writer.uint32(50).fork()).join();
+    }
+    if (message.expectedDevices !== 0) {
+      writer.uint32(56).uint32(message.expectedDevices);
     }
     return writer;
   },
@@ -173,6 +215,22 @@ export const IsolateDevicesRequest: MessageFns<IsolateDevicesRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.filter = DeviceFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.expectedDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -204,6 +262,12 @@ export const IsolateDevicesRequest: MessageFns<IsolateDevicesRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      filter: isSet(object.filter) ? DeviceFilter.fromJSON(object.filter) : undefined,
+      expectedDevices: isSet(object.expectedDevices)
+        ? globalThis.Number(object.expectedDevices)
+        : isSet(object.expected_devices)
+        ? globalThis.Number(object.expected_devices)
+        : 0,
     };
   },
 
@@ -224,6 +288,12 @@ export const IsolateDevicesRequest: MessageFns<IsolateDevicesRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.filter !== undefined) {
+      obj.filter = DeviceFilter.toJSON(message.filter);
+    }
+    if (message.expectedDevices !== 0) {
+      obj.expectedDevices = Math.round(message.expectedDevices);
+    }
     return obj;
   },
 
@@ -239,6 +309,10 @@ export const IsolateDevicesRequest: MessageFns<IsolateDevicesRequest> = {
       : undefined;
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? DeviceFilter.fromPartial(object.filter)
+      : undefined;
+    message.expectedDevices = object.expectedDevices ?? 0;
     return message;
   },
 };
@@ -447,7 +521,7 @@ export const IsolateDevicesResponse: MessageFns<IsolateDevicesResponse> = {
 };
 
 function createBaseReleaseDevicesRequest(): ReleaseDevicesRequest {
-  return { devices: [], reason: "", requestId: "", validateOnly: false };
+  return { devices: [], reason: "", requestId: "", validateOnly: false, filter: undefined, expectedDevices: 0 };
 }
 
 export const ReleaseDevicesRequest: MessageFns<ReleaseDevicesRequest> = {
@@ -463,6 +537,12 @@ export const ReleaseDevicesRequest: MessageFns<ReleaseDevicesRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.filter !== undefined) {
+      DeviceFilter.encode(message.filter, writer.uint32(42).fork()).join();
+    }
+    if (message.expectedDevices !== 0) {
+      writer.uint32(48).uint32(message.expectedDevices);
     }
     return writer;
   },
@@ -512,6 +592,22 @@ export const ReleaseDevicesRequest: MessageFns<ReleaseDevicesRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.filter = DeviceFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.expectedDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -538,6 +634,12 @@ export const ReleaseDevicesRequest: MessageFns<ReleaseDevicesRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      filter: isSet(object.filter) ? DeviceFilter.fromJSON(object.filter) : undefined,
+      expectedDevices: isSet(object.expectedDevices)
+        ? globalThis.Number(object.expectedDevices)
+        : isSet(object.expected_devices)
+        ? globalThis.Number(object.expected_devices)
+        : 0,
     };
   },
 
@@ -555,6 +657,12 @@ export const ReleaseDevicesRequest: MessageFns<ReleaseDevicesRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.filter !== undefined) {
+      obj.filter = DeviceFilter.toJSON(message.filter);
+    }
+    if (message.expectedDevices !== 0) {
+      obj.expectedDevices = Math.round(message.expectedDevices);
+    }
     return obj;
   },
 
@@ -567,6 +675,10 @@ export const ReleaseDevicesRequest: MessageFns<ReleaseDevicesRequest> = {
     message.reason = object.reason ?? "";
     message.requestId = object.requestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? DeviceFilter.fromPartial(object.filter)
+      : undefined;
+    message.expectedDevices = object.expectedDevices ?? 0;
     return message;
   },
 };
@@ -636,6 +748,142 @@ export const ReleaseDevicesResponse: MessageFns<ReleaseDevicesResponse> = {
   fromPartial<I extends Exact<DeepPartial<ReleaseDevicesResponse>, I>>(object: I): ReleaseDevicesResponse {
     const message = createBaseReleaseDevicesResponse();
     message.orders = object.orders?.map((e) => DeviceOrder.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetIsolationRequest(): GetIsolationRequest {
+  return { id: "" };
+}
+
+export const GetIsolationRequest: MessageFns<GetIsolationRequest> = {
+  encode(message: GetIsolationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetIsolationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetIsolationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetIsolationRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: GetIsolationRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetIsolationRequest>, I>>(base?: I): GetIsolationRequest {
+    return GetIsolationRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetIsolationRequest>, I>>(object: I): GetIsolationRequest {
+    const message = createBaseGetIsolationRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetIsolationResponse(): GetIsolationResponse {
+  return { isolation: undefined };
+}
+
+export const GetIsolationResponse: MessageFns<GetIsolationResponse> = {
+  encode(message: GetIsolationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.isolation !== undefined) {
+      Isolation.encode(message.isolation, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetIsolationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetIsolationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.isolation = Isolation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetIsolationResponse {
+    return { isolation: isSet(object.isolation) ? Isolation.fromJSON(object.isolation) : undefined };
+  },
+
+  toJSON(message: GetIsolationResponse): unknown {
+    const obj: any = {};
+    if (message.isolation !== undefined) {
+      obj.isolation = Isolation.toJSON(message.isolation);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetIsolationResponse>, I>>(base?: I): GetIsolationResponse {
+    return GetIsolationResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetIsolationResponse>, I>>(object: I): GetIsolationResponse {
+    const message = createBaseGetIsolationResponse();
+    message.isolation = (object.isolation !== undefined && object.isolation !== null)
+      ? Isolation.fromPartial(object.isolation)
+      : undefined;
     return message;
   },
 };
@@ -891,6 +1139,17 @@ export const IsolationServiceService = {
       Buffer.from(ReleaseDevicesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReleaseDevicesResponse => ReleaseDevicesResponse.decode(value),
   },
+  /** Returns one isolation. Role viewer. Errors: NOT_FOUND. */
+  getIsolation: {
+    path: "/cordon.v1.IsolationService/GetIsolation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetIsolationRequest): Buffer => Buffer.from(GetIsolationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetIsolationRequest => GetIsolationRequest.decode(value),
+    responseSerialize: (value: GetIsolationResponse): Buffer =>
+      Buffer.from(GetIsolationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetIsolationResponse => GetIsolationResponse.decode(value),
+  },
   /** Lists isolations, newest first. Role viewer. */
   listIsolations: {
     path: "/cordon.v1.IsolationService/ListIsolations" as const,
@@ -914,6 +1173,8 @@ export interface IsolationServiceServer extends UntypedServiceImplementation {
   isolateDevices: handleUnaryCall<IsolateDevicesRequest, IsolateDevicesResponse>;
   /** Orders the end of whichever isolation is active. Same promises as IsolateDevices. Role operator. */
   releaseDevices: handleUnaryCall<ReleaseDevicesRequest, ReleaseDevicesResponse>;
+  /** Returns one isolation. Role viewer. Errors: NOT_FOUND. */
+  getIsolation: handleUnaryCall<GetIsolationRequest, GetIsolationResponse>;
   /** Lists isolations, newest first. Role viewer. */
   listIsolations: handleUnaryCall<ListIsolationsRequest, ListIsolationsResponse>;
 }
@@ -954,6 +1215,22 @@ export interface IsolationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReleaseDevicesResponse) => void,
+  ): ClientUnaryCall;
+  /** Returns one isolation. Role viewer. Errors: NOT_FOUND. */
+  getIsolation(
+    request: GetIsolationRequest,
+    callback: (error: ServiceError | null, response: GetIsolationResponse) => void,
+  ): ClientUnaryCall;
+  getIsolation(
+    request: GetIsolationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetIsolationResponse) => void,
+  ): ClientUnaryCall;
+  getIsolation(
+    request: GetIsolationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetIsolationResponse) => void,
   ): ClientUnaryCall;
   /** Lists isolations, newest first. Role viewer. */
   listIsolations(

@@ -19,7 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Exclusion } from "./exclusion.js";
-import { ObservedIsolation } from "./isolation.js";
+import { IsolationSettings, ObservedIsolation } from "./isolation.js";
 
 /** Request of ShowIsolation. */
 export interface ShowIsolationRequest {
@@ -33,6 +33,20 @@ export interface ShowIsolationResponse {
     | undefined;
   /** Exclusions in force. Empty while released. */
   exclusions: Exclusion[];
+  /** Settings of manual isolation, without exclusions. Absent: none received yet. */
+  manualSettings:
+    | IsolationSettings
+    | undefined;
+  /** Settings of automatic isolation, without exclusions. Absent: automatic isolation is off. */
+  automaticSettings:
+    | IsolationSettings
+    | undefined;
+  /** Whether a release at this device needs a password. */
+  passwordRequired: boolean;
+  /** Whether the stream to the server stands. */
+  connected: boolean;
+  /** Device id. */
+  deviceId: string;
 }
 
 /** Request of DisableIsolation. */
@@ -130,7 +144,15 @@ export const ShowIsolationRequest: MessageFns<ShowIsolationRequest> = {
 };
 
 function createBaseShowIsolationResponse(): ShowIsolationResponse {
-  return { observed: undefined, exclusions: [] };
+  return {
+    observed: undefined,
+    exclusions: [],
+    manualSettings: undefined,
+    automaticSettings: undefined,
+    passwordRequired: false,
+    connected: false,
+    deviceId: "",
+  };
 }
 
 export const ShowIsolationResponse: MessageFns<ShowIsolationResponse> = {
@@ -140,6 +162,21 @@ export const ShowIsolationResponse: MessageFns<ShowIsolationResponse> = {
     }
     for (const v of message.exclusions) {
       Exclusion.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.manualSettings !== undefined) {
+      IsolationSettings.encode(message.manualSettings, writer.uint32(26).fork()).join();
+    }
+    if (message.automaticSettings !== undefined) {
+      IsolationSettings.encode(message.automaticSettings, writer.uint32(34).fork()).join();
+    }
+    if (message.passwordRequired !== false) {
+      writer.uint32(40).bool(message.passwordRequired);
+    }
+    if (message.connected !== false) {
+      writer.uint32(48).bool(message.connected);
+    }
+    if (message.deviceId !== "") {
+      writer.uint32(58).string(message.deviceId);
     }
     return writer;
   },
@@ -173,6 +210,46 @@ export const ShowIsolationResponse: MessageFns<ShowIsolationResponse> = {
             message.exclusions.push(Exclusion.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manualSettings = IsolationSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.automaticSettings = IsolationSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.passwordRequired = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.connected = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.deviceId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -191,6 +268,27 @@ export const ShowIsolationResponse: MessageFns<ShowIsolationResponse> = {
       exclusions: globalThis.Array.isArray(object?.exclusions)
         ? object.exclusions.map((e: any) => Exclusion.fromJSON(e))
         : [],
+      manualSettings: isSet(object.manualSettings)
+        ? IsolationSettings.fromJSON(object.manualSettings)
+        : isSet(object.manual_settings)
+        ? IsolationSettings.fromJSON(object.manual_settings)
+        : undefined,
+      automaticSettings: isSet(object.automaticSettings)
+        ? IsolationSettings.fromJSON(object.automaticSettings)
+        : isSet(object.automatic_settings)
+        ? IsolationSettings.fromJSON(object.automatic_settings)
+        : undefined,
+      passwordRequired: isSet(object.passwordRequired)
+        ? globalThis.Boolean(object.passwordRequired)
+        : isSet(object.password_required)
+        ? globalThis.Boolean(object.password_required)
+        : false,
+      connected: isSet(object.connected) ? globalThis.Boolean(object.connected) : false,
+      deviceId: isSet(object.deviceId)
+        ? globalThis.String(object.deviceId)
+        : isSet(object.device_id)
+        ? globalThis.String(object.device_id)
+        : "",
     };
   },
 
@@ -201,6 +299,21 @@ export const ShowIsolationResponse: MessageFns<ShowIsolationResponse> = {
     }
     if (message.exclusions?.length) {
       obj.exclusions = message.exclusions.map((e) => Exclusion.toJSON(e));
+    }
+    if (message.manualSettings !== undefined) {
+      obj.manualSettings = IsolationSettings.toJSON(message.manualSettings);
+    }
+    if (message.automaticSettings !== undefined) {
+      obj.automaticSettings = IsolationSettings.toJSON(message.automaticSettings);
+    }
+    if (message.passwordRequired !== false) {
+      obj.passwordRequired = message.passwordRequired;
+    }
+    if (message.connected !== false) {
+      obj.connected = message.connected;
+    }
+    if (message.deviceId !== "") {
+      obj.deviceId = message.deviceId;
     }
     return obj;
   },
@@ -214,6 +327,15 @@ export const ShowIsolationResponse: MessageFns<ShowIsolationResponse> = {
       ? ObservedIsolation.fromPartial(object.observed)
       : undefined;
     message.exclusions = object.exclusions?.map((e) => Exclusion.fromPartial(e)) || [];
+    message.manualSettings = (object.manualSettings !== undefined && object.manualSettings !== null)
+      ? IsolationSettings.fromPartial(object.manualSettings)
+      : undefined;
+    message.automaticSettings = (object.automaticSettings !== undefined && object.automaticSettings !== null)
+      ? IsolationSettings.fromPartial(object.automaticSettings)
+      : undefined;
+    message.passwordRequired = object.passwordRequired ?? false;
+    message.connected = object.connected ?? false;
+    message.deviceId = object.deviceId ?? "";
     return message;
   },
 };
@@ -704,7 +826,10 @@ export const LocalServiceService = {
       Buffer.from(ShowIsolationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ShowIsolationResponse => ShowIsolationResponse.decode(value),
   },
-  /** Ends the isolation. Errors: PERMISSION_DENIED (password), FAILED_PRECONDITION (not isolated). */
+  /**
+   * Ends the isolation. Errors: PERMISSION_DENIED (password; each wrong one delays the next answer, up to 30 s),
+   * FAILED_PRECONDITION (not isolated), RESOURCE_EXHAUSTED (too many wrong passwords wait; RetryInfo says how long).
+   */
   disableIsolation: {
     path: "/cordon.v1.LocalService/DisableIsolation" as const,
     requestStream: false as const,
@@ -716,7 +841,10 @@ export const LocalServiceService = {
       Buffer.from(DisableIsolationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DisableIsolationResponse => DisableIsolationResponse.decode(value),
   },
-  /** Takes a detection from another security tool on this device. Errors: PERMISSION_DENIED (the policy does not list it). */
+  /**
+   * Takes a detection from another security tool on this device. Errors: PERMISSION_DENIED (the policy does not list it;
+   * the detection is reported to the server all the same).
+   */
   reportDetection: {
     path: "/cordon.v1.LocalService/ReportDetection" as const,
     requestStream: false as const,
@@ -745,9 +873,15 @@ export const LocalServiceService = {
 export interface LocalServiceServer extends UntypedServiceImplementation {
   /** Shows settings and state. Exclusions in force are shown only while isolated. */
   showIsolation: handleUnaryCall<ShowIsolationRequest, ShowIsolationResponse>;
-  /** Ends the isolation. Errors: PERMISSION_DENIED (password), FAILED_PRECONDITION (not isolated). */
+  /**
+   * Ends the isolation. Errors: PERMISSION_DENIED (password; each wrong one delays the next answer, up to 30 s),
+   * FAILED_PRECONDITION (not isolated), RESOURCE_EXHAUSTED (too many wrong passwords wait; RetryInfo says how long).
+   */
   disableIsolation: handleUnaryCall<DisableIsolationRequest, DisableIsolationResponse>;
-  /** Takes a detection from another security tool on this device. Errors: PERMISSION_DENIED (the policy does not list it). */
+  /**
+   * Takes a detection from another security tool on this device. Errors: PERMISSION_DENIED (the policy does not list it;
+   * the detection is reported to the server all the same).
+   */
   reportDetection: handleUnaryCall<ReportDetectionRequest, ReportDetectionResponse>;
   /** Ends the isolation with a code signed by the server. Errors: PERMISSION_DENIED (not valid here or used). */
   redeemOfflineCode: handleUnaryCall<RedeemOfflineCodeRequest, RedeemOfflineCodeResponse>;
@@ -770,7 +904,10 @@ export interface LocalServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ShowIsolationResponse) => void,
   ): ClientUnaryCall;
-  /** Ends the isolation. Errors: PERMISSION_DENIED (password), FAILED_PRECONDITION (not isolated). */
+  /**
+   * Ends the isolation. Errors: PERMISSION_DENIED (password; each wrong one delays the next answer, up to 30 s),
+   * FAILED_PRECONDITION (not isolated), RESOURCE_EXHAUSTED (too many wrong passwords wait; RetryInfo says how long).
+   */
   disableIsolation(
     request: DisableIsolationRequest,
     callback: (error: ServiceError | null, response: DisableIsolationResponse) => void,
@@ -786,7 +923,10 @@ export interface LocalServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DisableIsolationResponse) => void,
   ): ClientUnaryCall;
-  /** Takes a detection from another security tool on this device. Errors: PERMISSION_DENIED (the policy does not list it). */
+  /**
+   * Takes a detection from another security tool on this device. Errors: PERMISSION_DENIED (the policy does not list it;
+   * the detection is reported to the server all the same).
+   */
   reportDetection(
     request: ReportDetectionRequest,
     callback: (error: ServiceError | null, response: ReportDetectionResponse) => void,

@@ -6,38 +6,53 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { ProfileUpdate } from "./exclusion.js";
 import { IsolationSettings } from "./isolation.js";
 
 /** Settings of a group: what its devices do by themselves. The policy of the nearest ancestor group applies. */
 export interface Policy {
   /** UUID. */
   id: string;
-  /** Name, 1 to 128 characters. */
+  /** Name, 1 to 128 characters, unique; accepted wherever a policy is named. */
   displayName: string;
-  /** Group that it belongs to. One policy a group. */
+  /** Group that it belongs to: id, `root` or path. One policy a group. REQUIRED. */
   groupId: string;
   /** Whether a detection may isolate a device by itself. Default off. */
   automaticIsolation: boolean;
-  /** Settings of automatic isolation. Never used for manual isolation. */
+  /** Settings of automatic isolation. Never used for manual isolation. Absent in a new policy: the defaults. */
   settings:
     | IsolationSettings
     | undefined;
   /** Detectors beside `ioc-scan` whose reports count, by name. At most 64. */
   trustedDetectors: string[];
-  /** Local release. */
+  /** Local release. Absent, or no policy at all: a local administrator may release without a password. */
   localRelease:
     | LocalReleaseSettings
     | undefined;
   /** Changes with every change of the record. */
   etag: string;
+  /** Newer versions of profiles that rules were copied from. Set by the server. */
+  profileUpdates: ProfileUpdate[];
+  /** Path of `group_id`. Set by the server. */
+  groupPath: string;
 }
 
 /** Who may release a device at the device itself. */
 export interface LocalReleaseSettings {
-  /** Password hash in PHC string format (scrypt or argon2id). Empty: no password is accepted. */
+  /**
+   * Password hash in PHC string format, scrypt with ln 14 to 17, r 8 to 16, p 1 to 4, a salt of 16 bytes or more and a
+   * hash of 32 bytes or more. Empty: no password is accepted. Shown to administrators only.
+   */
   passwordHash: string;
   /** Whether a local administrator may release without a password. Default false. */
   administratorWithoutPassword: boolean;
+  /**
+   * Accounts of the device that may release with the password they log in with (`/login=USER /PWD=PASSWORD`). At most 64
+   * names of 1 to 64 characters. Default empty: none.
+   */
+  users: string[];
+  /** Whether a password hash is set. Set by the server. */
+  hasPassword: boolean;
 }
 
 function createBasePolicy(): Policy {
@@ -50,6 +65,8 @@ function createBasePolicy(): Policy {
     trustedDetectors: [],
     localRelease: undefined,
     etag: "",
+    profileUpdates: [],
+    groupPath: "",
   };
 }
 
@@ -78,6 +95,12 @@ export const Policy: MessageFns<Policy> = {
     }
     if (message.etag !== "") {
       writer.uint32(66).string(message.etag);
+    }
+    for (const v of message.profileUpdates) {
+      ProfileUpdate.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.groupPath !== "") {
+      writer.uint32(82).string(message.groupPath);
     }
     return writer;
   },
@@ -159,6 +182,22 @@ export const Policy: MessageFns<Policy> = {
             message.etag = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.profileUpdates.push(ProfileUpdate.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.groupPath = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -201,6 +240,16 @@ export const Policy: MessageFns<Policy> = {
         ? LocalReleaseSettings.fromJSON(object.local_release)
         : undefined,
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      profileUpdates: globalThis.Array.isArray(object?.profileUpdates)
+        ? object.profileUpdates.map((e: any) => ProfileUpdate.fromJSON(e))
+        : globalThis.Array.isArray(object?.profile_updates)
+        ? object.profile_updates.map((e: any) => ProfileUpdate.fromJSON(e))
+        : [],
+      groupPath: isSet(object.groupPath)
+        ? globalThis.String(object.groupPath)
+        : isSet(object.group_path)
+        ? globalThis.String(object.group_path)
+        : "",
     };
   },
 
@@ -230,6 +279,12 @@ export const Policy: MessageFns<Policy> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.profileUpdates?.length) {
+      obj.profileUpdates = message.profileUpdates.map((e) => ProfileUpdate.toJSON(e));
+    }
+    if (message.groupPath !== "") {
+      obj.groupPath = message.groupPath;
+    }
     return obj;
   },
 
@@ -250,12 +305,14 @@ export const Policy: MessageFns<Policy> = {
       ? LocalReleaseSettings.fromPartial(object.localRelease)
       : undefined;
     message.etag = object.etag ?? "";
+    message.profileUpdates = object.profileUpdates?.map((e) => ProfileUpdate.fromPartial(e)) || [];
+    message.groupPath = object.groupPath ?? "";
     return message;
   },
 };
 
 function createBaseLocalReleaseSettings(): LocalReleaseSettings {
-  return { passwordHash: "", administratorWithoutPassword: false };
+  return { passwordHash: "", administratorWithoutPassword: false, users: [], hasPassword: false };
 }
 
 export const LocalReleaseSettings: MessageFns<LocalReleaseSettings> = {
@@ -265,6 +322,12 @@ export const LocalReleaseSettings: MessageFns<LocalReleaseSettings> = {
     }
     if (message.administratorWithoutPassword !== false) {
       writer.uint32(16).bool(message.administratorWithoutPassword);
+    }
+    for (const v of message.users) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.hasPassword !== false) {
+      writer.uint32(32).bool(message.hasPassword);
     }
     return writer;
   },
@@ -298,6 +361,22 @@ export const LocalReleaseSettings: MessageFns<LocalReleaseSettings> = {
             message.administratorWithoutPassword = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.users.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.hasPassword = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -322,6 +401,12 @@ export const LocalReleaseSettings: MessageFns<LocalReleaseSettings> = {
         : isSet(object.administrator_without_password)
         ? globalThis.Boolean(object.administrator_without_password)
         : false,
+      users: globalThis.Array.isArray(object?.users) ? object.users.map((e: any) => globalThis.String(e)) : [],
+      hasPassword: isSet(object.hasPassword)
+        ? globalThis.Boolean(object.hasPassword)
+        : isSet(object.has_password)
+        ? globalThis.Boolean(object.has_password)
+        : false,
     };
   },
 
@@ -333,6 +418,12 @@ export const LocalReleaseSettings: MessageFns<LocalReleaseSettings> = {
     if (message.administratorWithoutPassword !== false) {
       obj.administratorWithoutPassword = message.administratorWithoutPassword;
     }
+    if (message.users?.length) {
+      obj.users = message.users;
+    }
+    if (message.hasPassword !== false) {
+      obj.hasPassword = message.hasPassword;
+    }
     return obj;
   },
 
@@ -343,6 +434,8 @@ export const LocalReleaseSettings: MessageFns<LocalReleaseSettings> = {
     const message = createBaseLocalReleaseSettings();
     message.passwordHash = object.passwordHash ?? "";
     message.administratorWithoutPassword = object.administratorWithoutPassword ?? false;
+    message.users = object.users?.map((e) => e) || [];
+    message.hasPassword = object.hasPassword ?? false;
     return message;
   },
 };

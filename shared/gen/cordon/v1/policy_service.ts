@@ -19,7 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { FieldMask } from "../../google/protobuf/field_mask.js";
-import { ExclusionProfile } from "./exclusion.js";
+import { ExclusionHint, ExclusionProfile } from "./exclusion.js";
 import { Policy } from "./policy.js";
 
 /** Request of GetPolicy. */
@@ -58,12 +58,22 @@ export interface CreatePolicyRequest {
     | undefined;
   /** UUID made by the client. A repeat within 24 h returns the first answer. */
   requestId: string;
+  /** Check the request and change nothing. Default false. */
+  validateOnly: boolean;
+  /** Take host names in exclusions that the server cannot resolve now. Default false. */
+  allowUnresolvedHosts: boolean;
 }
 
 /** Response of CreatePolicy. */
 export interface CreatePolicyResponse {
   /** What was made. */
-  policy: Policy | undefined;
+  policy:
+    | Policy
+    | undefined;
+  /** Hints about its exclusions. At most 100. */
+  hints: ExclusionHint[];
+  /** How many devices it changes. */
+  affectedDevices: number;
 }
 
 /** Request of UpdatePolicy. */
@@ -78,12 +88,22 @@ export interface UpdatePolicyRequest {
     | undefined;
   /** As in CreatePolicyRequest. */
   requestId: string;
+  /** Check the request and change nothing. Default false. */
+  validateOnly: boolean;
+  /** As in CreatePolicyRequest. */
+  allowUnresolvedHosts: boolean;
 }
 
 /** Response of UpdatePolicy. */
 export interface UpdatePolicyResponse {
   /** The policy after the change. */
-  policy: Policy | undefined;
+  policy:
+    | Policy
+    | undefined;
+  /** Hints about its exclusions. At most 100. */
+  hints: ExclusionHint[];
+  /** How many devices it changes. */
+  affectedDevices: number;
 }
 
 /** Request of DeletePolicy. */
@@ -108,12 +128,14 @@ export interface GetEffectivePolicyRequest {
 
 /** Response of GetEffectivePolicy. */
 export interface GetEffectivePolicyResponse {
-  /** The policy. Absent: none applies. */
+  /** The policy. Absent: none applies; the device is never isolated automatically. */
   policy:
     | Policy
     | undefined;
   /** Group that it comes from. Empty: none applies. */
   groupId: string;
+  /** Why, in one sentence that names the groups from the device upwards. */
+  explanation: string;
 }
 
 /** Request of ListExclusionProfiles. */
@@ -445,7 +467,7 @@ export const ListPoliciesResponse: MessageFns<ListPoliciesResponse> = {
 };
 
 function createBaseCreatePolicyRequest(): CreatePolicyRequest {
-  return { policy: undefined, requestId: "" };
+  return { policy: undefined, requestId: "", validateOnly: false, allowUnresolvedHosts: false };
 }
 
 export const CreatePolicyRequest: MessageFns<CreatePolicyRequest> = {
@@ -455,6 +477,12 @@ export const CreatePolicyRequest: MessageFns<CreatePolicyRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      writer.uint32(32).bool(message.allowUnresolvedHosts);
     }
     return writer;
   },
@@ -488,6 +516,22 @@ export const CreatePolicyRequest: MessageFns<CreatePolicyRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.allowUnresolvedHosts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -508,6 +552,16 @@ export const CreatePolicyRequest: MessageFns<CreatePolicyRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      allowUnresolvedHosts: isSet(object.allowUnresolvedHosts)
+        ? globalThis.Boolean(object.allowUnresolvedHosts)
+        : isSet(object.allow_unresolved_hosts)
+        ? globalThis.Boolean(object.allow_unresolved_hosts)
+        : false,
     };
   },
 
@@ -518,6 +572,12 @@ export const CreatePolicyRequest: MessageFns<CreatePolicyRequest> = {
     }
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      obj.allowUnresolvedHosts = message.allowUnresolvedHosts;
     }
     return obj;
   },
@@ -531,18 +591,26 @@ export const CreatePolicyRequest: MessageFns<CreatePolicyRequest> = {
       ? Policy.fromPartial(object.policy)
       : undefined;
     message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.allowUnresolvedHosts = object.allowUnresolvedHosts ?? false;
     return message;
   },
 };
 
 function createBaseCreatePolicyResponse(): CreatePolicyResponse {
-  return { policy: undefined };
+  return { policy: undefined, hints: [], affectedDevices: 0 };
 }
 
 export const CreatePolicyResponse: MessageFns<CreatePolicyResponse> = {
   encode(message: CreatePolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.policy !== undefined) {
       Policy.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.hints) {
+      ExclusionHint.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.affectedDevices !== 0) {
+      writer.uint32(24).uint32(message.affectedDevices);
     }
     return writer;
   },
@@ -568,6 +636,22 @@ export const CreatePolicyResponse: MessageFns<CreatePolicyResponse> = {
             message.policy = Policy.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hints.push(ExclusionHint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.affectedDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -581,13 +665,27 @@ export const CreatePolicyResponse: MessageFns<CreatePolicyResponse> = {
   },
 
   fromJSON(object: any): CreatePolicyResponse {
-    return { policy: isSet(object.policy) ? Policy.fromJSON(object.policy) : undefined };
+    return {
+      policy: isSet(object.policy) ? Policy.fromJSON(object.policy) : undefined,
+      hints: globalThis.Array.isArray(object?.hints) ? object.hints.map((e: any) => ExclusionHint.fromJSON(e)) : [],
+      affectedDevices: isSet(object.affectedDevices)
+        ? globalThis.Number(object.affectedDevices)
+        : isSet(object.affected_devices)
+        ? globalThis.Number(object.affected_devices)
+        : 0,
+    };
   },
 
   toJSON(message: CreatePolicyResponse): unknown {
     const obj: any = {};
     if (message.policy !== undefined) {
       obj.policy = Policy.toJSON(message.policy);
+    }
+    if (message.hints?.length) {
+      obj.hints = message.hints.map((e) => ExclusionHint.toJSON(e));
+    }
+    if (message.affectedDevices !== 0) {
+      obj.affectedDevices = Math.round(message.affectedDevices);
     }
     return obj;
   },
@@ -600,12 +698,14 @@ export const CreatePolicyResponse: MessageFns<CreatePolicyResponse> = {
     message.policy = (object.policy !== undefined && object.policy !== null)
       ? Policy.fromPartial(object.policy)
       : undefined;
+    message.hints = object.hints?.map((e) => ExclusionHint.fromPartial(e)) || [];
+    message.affectedDevices = object.affectedDevices ?? 0;
     return message;
   },
 };
 
 function createBaseUpdatePolicyRequest(): UpdatePolicyRequest {
-  return { policy: undefined, updateMask: undefined, requestId: "" };
+  return { policy: undefined, updateMask: undefined, requestId: "", validateOnly: false, allowUnresolvedHosts: false };
 }
 
 export const UpdatePolicyRequest: MessageFns<UpdatePolicyRequest> = {
@@ -618,6 +718,12 @@ export const UpdatePolicyRequest: MessageFns<UpdatePolicyRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      writer.uint32(40).bool(message.allowUnresolvedHosts);
     }
     return writer;
   },
@@ -659,6 +765,22 @@ export const UpdatePolicyRequest: MessageFns<UpdatePolicyRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.allowUnresolvedHosts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -684,6 +806,16 @@ export const UpdatePolicyRequest: MessageFns<UpdatePolicyRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      allowUnresolvedHosts: isSet(object.allowUnresolvedHosts)
+        ? globalThis.Boolean(object.allowUnresolvedHosts)
+        : isSet(object.allow_unresolved_hosts)
+        ? globalThis.Boolean(object.allow_unresolved_hosts)
+        : false,
     };
   },
 
@@ -698,6 +830,12 @@ export const UpdatePolicyRequest: MessageFns<UpdatePolicyRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      obj.allowUnresolvedHosts = message.allowUnresolvedHosts;
+    }
     return obj;
   },
 
@@ -711,18 +849,26 @@ export const UpdatePolicyRequest: MessageFns<UpdatePolicyRequest> = {
       : undefined;
     message.updateMask = object.updateMask ?? undefined;
     message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.allowUnresolvedHosts = object.allowUnresolvedHosts ?? false;
     return message;
   },
 };
 
 function createBaseUpdatePolicyResponse(): UpdatePolicyResponse {
-  return { policy: undefined };
+  return { policy: undefined, hints: [], affectedDevices: 0 };
 }
 
 export const UpdatePolicyResponse: MessageFns<UpdatePolicyResponse> = {
   encode(message: UpdatePolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.policy !== undefined) {
       Policy.encode(message.policy, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.hints) {
+      ExclusionHint.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.affectedDevices !== 0) {
+      writer.uint32(24).uint32(message.affectedDevices);
     }
     return writer;
   },
@@ -748,6 +894,22 @@ export const UpdatePolicyResponse: MessageFns<UpdatePolicyResponse> = {
             message.policy = Policy.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hints.push(ExclusionHint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.affectedDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -761,13 +923,27 @@ export const UpdatePolicyResponse: MessageFns<UpdatePolicyResponse> = {
   },
 
   fromJSON(object: any): UpdatePolicyResponse {
-    return { policy: isSet(object.policy) ? Policy.fromJSON(object.policy) : undefined };
+    return {
+      policy: isSet(object.policy) ? Policy.fromJSON(object.policy) : undefined,
+      hints: globalThis.Array.isArray(object?.hints) ? object.hints.map((e: any) => ExclusionHint.fromJSON(e)) : [],
+      affectedDevices: isSet(object.affectedDevices)
+        ? globalThis.Number(object.affectedDevices)
+        : isSet(object.affected_devices)
+        ? globalThis.Number(object.affected_devices)
+        : 0,
+    };
   },
 
   toJSON(message: UpdatePolicyResponse): unknown {
     const obj: any = {};
     if (message.policy !== undefined) {
       obj.policy = Policy.toJSON(message.policy);
+    }
+    if (message.hints?.length) {
+      obj.hints = message.hints.map((e) => ExclusionHint.toJSON(e));
+    }
+    if (message.affectedDevices !== 0) {
+      obj.affectedDevices = Math.round(message.affectedDevices);
     }
     return obj;
   },
@@ -780,6 +956,8 @@ export const UpdatePolicyResponse: MessageFns<UpdatePolicyResponse> = {
     message.policy = (object.policy !== undefined && object.policy !== null)
       ? Policy.fromPartial(object.policy)
       : undefined;
+    message.hints = object.hints?.map((e) => ExclusionHint.fromPartial(e)) || [];
+    message.affectedDevices = object.affectedDevices ?? 0;
     return message;
   },
 };
@@ -1009,7 +1187,7 @@ export const GetEffectivePolicyRequest: MessageFns<GetEffectivePolicyRequest> = 
 };
 
 function createBaseGetEffectivePolicyResponse(): GetEffectivePolicyResponse {
-  return { policy: undefined, groupId: "" };
+  return { policy: undefined, groupId: "", explanation: "" };
 }
 
 export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> = {
@@ -1019,6 +1197,9 @@ export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> 
     }
     if (message.groupId !== "") {
       writer.uint32(18).string(message.groupId);
+    }
+    if (message.explanation !== "") {
+      writer.uint32(26).string(message.explanation);
     }
     return writer;
   },
@@ -1052,6 +1233,14 @@ export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> 
             message.groupId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.explanation = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1072,6 +1261,7 @@ export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> 
         : isSet(object.group_id)
         ? globalThis.String(object.group_id)
         : "",
+      explanation: isSet(object.explanation) ? globalThis.String(object.explanation) : "",
     };
   },
 
@@ -1082,6 +1272,9 @@ export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> 
     }
     if (message.groupId !== "") {
       obj.groupId = message.groupId;
+    }
+    if (message.explanation !== "") {
+      obj.explanation = message.explanation;
     }
     return obj;
   },
@@ -1095,6 +1288,7 @@ export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> 
       ? Policy.fromPartial(object.policy)
       : undefined;
     message.groupId = object.groupId ?? "";
+    message.explanation = object.explanation ?? "";
     return message;
   },
 };
@@ -1226,7 +1420,10 @@ export const ListExclusionProfilesResponse: MessageFns<ListExclusionProfilesResp
   },
 };
 
-/** Policies of groups, and the standard profiles that exclusions are copied from. */
+/**
+ * Policies of groups, and the standard profiles that exclusions are copied from. Wherever a policy is named, its id or its
+ * name is accepted. A change reaches every device that the policy applies to; isolated ones follow in one atomic swap.
+ */
 export type PolicyServiceService = typeof PolicyServiceService;
 export const PolicyServiceService = {
   /** Returns one policy. Role viewer. Errors: NOT_FOUND. */
@@ -1261,7 +1458,11 @@ export const PolicyServiceService = {
       Buffer.from(CreatePolicyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreatePolicyResponse => CreatePolicyResponse.decode(value),
   },
-  /** Changes the fields named in update_mask. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `group_id`, `automatic_isolation`, `trusted_detectors`,
+   * `settings` and its fields (`settings.exclusions`, ...), `local_release` and its fields. Role administrator. Errors:
+   * INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, ABORTED (etag).
+   */
   updatePolicy: {
     path: "/cordon.v1.PolicyService/UpdatePolicy" as const,
     requestStream: false as const,
@@ -1272,7 +1473,7 @@ export const PolicyServiceService = {
       Buffer.from(UpdatePolicyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdatePolicyResponse => UpdatePolicyResponse.decode(value),
   },
-  /** Removes a policy. Role administrator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /** Removes a policy; its devices follow the next ancestor's. Role administrator. Errors: NOT_FOUND, ABORTED (etag). */
   deletePolicy: {
     path: "/cordon.v1.PolicyService/DeletePolicy" as const,
     requestStream: false as const,
@@ -1283,7 +1484,7 @@ export const PolicyServiceService = {
       Buffer.from(DeletePolicyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeletePolicyResponse => DeletePolicyResponse.decode(value),
   },
-  /** Tells which policy applies to a device, and from which group it comes. Role viewer. Errors: NOT_FOUND. */
+  /** Tells which policy applies to a device, from which group it comes, and why. Role viewer. Errors: NOT_FOUND. */
   getEffectivePolicy: {
     path: "/cordon.v1.PolicyService/GetEffectivePolicy" as const,
     requestStream: false as const,
@@ -1316,11 +1517,15 @@ export interface PolicyServiceServer extends UntypedServiceImplementation {
   listPolicies: handleUnaryCall<ListPoliciesRequest, ListPoliciesResponse>;
   /** Makes a policy. Role administrator. Errors: INVALID_ARGUMENT, ALREADY_EXISTS. */
   createPolicy: handleUnaryCall<CreatePolicyRequest, CreatePolicyResponse>;
-  /** Changes the fields named in update_mask. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `group_id`, `automatic_isolation`, `trusted_detectors`,
+   * `settings` and its fields (`settings.exclusions`, ...), `local_release` and its fields. Role administrator. Errors:
+   * INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, ABORTED (etag).
+   */
   updatePolicy: handleUnaryCall<UpdatePolicyRequest, UpdatePolicyResponse>;
-  /** Removes a policy. Role administrator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /** Removes a policy; its devices follow the next ancestor's. Role administrator. Errors: NOT_FOUND, ABORTED (etag). */
   deletePolicy: handleUnaryCall<DeletePolicyRequest, DeletePolicyResponse>;
-  /** Tells which policy applies to a device, and from which group it comes. Role viewer. Errors: NOT_FOUND. */
+  /** Tells which policy applies to a device, from which group it comes, and why. Role viewer. Errors: NOT_FOUND. */
   getEffectivePolicy: handleUnaryCall<GetEffectivePolicyRequest, GetEffectivePolicyResponse>;
   /** Lists the standard profiles. Role viewer. */
   listExclusionProfiles: handleUnaryCall<ListExclusionProfilesRequest, ListExclusionProfilesResponse>;
@@ -1375,7 +1580,11 @@ export interface PolicyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreatePolicyResponse) => void,
   ): ClientUnaryCall;
-  /** Changes the fields named in update_mask. Role administrator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `group_id`, `automatic_isolation`, `trusted_detectors`,
+   * `settings` and its fields (`settings.exclusions`, ...), `local_release` and its fields. Role administrator. Errors:
+   * INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, ABORTED (etag).
+   */
   updatePolicy(
     request: UpdatePolicyRequest,
     callback: (error: ServiceError | null, response: UpdatePolicyResponse) => void,
@@ -1391,7 +1600,7 @@ export interface PolicyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdatePolicyResponse) => void,
   ): ClientUnaryCall;
-  /** Removes a policy. Role administrator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /** Removes a policy; its devices follow the next ancestor's. Role administrator. Errors: NOT_FOUND, ABORTED (etag). */
   deletePolicy(
     request: DeletePolicyRequest,
     callback: (error: ServiceError | null, response: DeletePolicyResponse) => void,
@@ -1407,7 +1616,7 @@ export interface PolicyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeletePolicyResponse) => void,
   ): ClientUnaryCall;
-  /** Tells which policy applies to a device, and from which group it comes. Role viewer. Errors: NOT_FOUND. */
+  /** Tells which policy applies to a device, from which group it comes, and why. Role viewer. Errors: NOT_FOUND. */
   getEffectivePolicy(
     request: GetEffectivePolicyRequest,
     callback: (error: ServiceError | null, response: GetEffectivePolicyResponse) => void,

@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
+import { ProfileUpdate } from "./exclusion.js";
 import { IsolationSettings } from "./isolation.js";
 
 /** What a task is for: one device or one group. */
@@ -14,15 +15,18 @@ export interface TaskScope {
   /** REQUIRED. */
   target:
     | //
-    /** Device id. */
+    /** Device: id or name. */
     { $case: "deviceId"; value: string }
     | //
-    /** Group id; devices of its subgroups are included. */
+    /** Group: id, `root` or path; devices of its subgroups are included. */
     { $case: "groupId"; value: string }
     | undefined;
 }
 
-/** Settings of manual isolation. A device's own task wins over a group's; the nearest group wins over one further up. */
+/**
+ * Settings of manual isolation. A device's own task wins over a group's; the nearest group wins over one further up.
+ * Without any task the defaults of IsolationSettings apply. One task a device or group.
+ */
 export interface NetworkIsolationTask {
   /** UUID. */
   id: string;
@@ -30,12 +34,16 @@ export interface NetworkIsolationTask {
   scope:
     | TaskScope
     | undefined;
-  /** The settings. Never used for automatic isolation. */
+  /** The settings. Never used for automatic isolation. Absent in a new task: the defaults. */
   settings:
     | IsolationSettings
     | undefined;
   /** Changes with every change of the record. */
   etag: string;
+  /** Newer versions of profiles that rules were copied from. Set by the server. */
+  profileUpdates: ProfileUpdate[];
+  /** Name of the device or path of the group that it is for. Set by the server. */
+  scopeName: string;
 }
 
 /** Looks for indicators of compromise. */
@@ -186,7 +194,7 @@ export const TaskScope: MessageFns<TaskScope> = {
 };
 
 function createBaseNetworkIsolationTask(): NetworkIsolationTask {
-  return { id: "", scope: undefined, settings: undefined, etag: "" };
+  return { id: "", scope: undefined, settings: undefined, etag: "", profileUpdates: [], scopeName: "" };
 }
 
 export const NetworkIsolationTask: MessageFns<NetworkIsolationTask> = {
@@ -202,6 +210,12 @@ export const NetworkIsolationTask: MessageFns<NetworkIsolationTask> = {
     }
     if (message.etag !== "") {
       writer.uint32(34).string(message.etag);
+    }
+    for (const v of message.profileUpdates) {
+      ProfileUpdate.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.scopeName !== "") {
+      writer.uint32(50).string(message.scopeName);
     }
     return writer;
   },
@@ -251,6 +265,22 @@ export const NetworkIsolationTask: MessageFns<NetworkIsolationTask> = {
             message.etag = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.profileUpdates.push(ProfileUpdate.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scopeName = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -269,6 +299,16 @@ export const NetworkIsolationTask: MessageFns<NetworkIsolationTask> = {
       scope: isSet(object.scope) ? TaskScope.fromJSON(object.scope) : undefined,
       settings: isSet(object.settings) ? IsolationSettings.fromJSON(object.settings) : undefined,
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      profileUpdates: globalThis.Array.isArray(object?.profileUpdates)
+        ? object.profileUpdates.map((e: any) => ProfileUpdate.fromJSON(e))
+        : globalThis.Array.isArray(object?.profile_updates)
+        ? object.profile_updates.map((e: any) => ProfileUpdate.fromJSON(e))
+        : [],
+      scopeName: isSet(object.scopeName)
+        ? globalThis.String(object.scopeName)
+        : isSet(object.scope_name)
+        ? globalThis.String(object.scope_name)
+        : "",
     };
   },
 
@@ -286,6 +326,12 @@ export const NetworkIsolationTask: MessageFns<NetworkIsolationTask> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.profileUpdates?.length) {
+      obj.profileUpdates = message.profileUpdates.map((e) => ProfileUpdate.toJSON(e));
+    }
+    if (message.scopeName !== "") {
+      obj.scopeName = message.scopeName;
+    }
     return obj;
   },
 
@@ -302,6 +348,8 @@ export const NetworkIsolationTask: MessageFns<NetworkIsolationTask> = {
       ? IsolationSettings.fromPartial(object.settings)
       : undefined;
     message.etag = object.etag ?? "";
+    message.profileUpdates = object.profileUpdates?.map((e) => ProfileUpdate.fromPartial(e)) || [];
+    message.scopeName = object.scopeName ?? "";
     return message;
   },
 };

@@ -19,6 +19,8 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { FieldMask } from "../../google/protobuf/field_mask.js";
+import { ExclusionHint } from "./exclusion.js";
+import { IsolationSettings } from "./isolation.js";
 import { IocScanTask, NetworkIsolationTask } from "./task.js";
 
 /** Request of GetNetworkIsolationTask. */
@@ -57,12 +59,22 @@ export interface CreateNetworkIsolationTaskRequest {
     | undefined;
   /** UUID made by the client. A repeat within 24 h returns the first answer. */
   requestId: string;
+  /** Check the request and change nothing. Default false. */
+  validateOnly: boolean;
+  /** Take host names in exclusions that the server cannot resolve now. Default false. */
+  allowUnresolvedHosts: boolean;
 }
 
 /** Response of CreateNetworkIsolationTask. */
 export interface CreateNetworkIsolationTaskResponse {
   /** What was made. */
-  networkIsolationTask: NetworkIsolationTask | undefined;
+  networkIsolationTask:
+    | NetworkIsolationTask
+    | undefined;
+  /** Hints about its exclusions. At most 100. */
+  hints: ExclusionHint[];
+  /** How many devices it changes. */
+  affectedDevices: number;
 }
 
 /** Request of UpdateNetworkIsolationTask. */
@@ -77,12 +89,22 @@ export interface UpdateNetworkIsolationTaskRequest {
     | undefined;
   /** As in CreateNetworkIsolationTaskRequest. */
   requestId: string;
+  /** Check the request and change nothing. Default false. */
+  validateOnly: boolean;
+  /** As in CreateNetworkIsolationTaskRequest. */
+  allowUnresolvedHosts: boolean;
 }
 
 /** Response of UpdateNetworkIsolationTask. */
 export interface UpdateNetworkIsolationTaskResponse {
   /** The network-isolation task after the change. */
-  networkIsolationTask: NetworkIsolationTask | undefined;
+  networkIsolationTask:
+    | NetworkIsolationTask
+    | undefined;
+  /** Hints about its exclusions. At most 100. */
+  hints: ExclusionHint[];
+  /** How many devices it changes. */
+  affectedDevices: number;
 }
 
 /** Request of DeleteNetworkIsolationTask. */
@@ -97,6 +119,26 @@ export interface DeleteNetworkIsolationTaskRequest {
 
 /** Response of DeleteNetworkIsolationTask. */
 export interface DeleteNetworkIsolationTaskResponse {
+}
+
+/** Request of GetEffectiveNetworkIsolationTask. */
+export interface GetEffectiveNetworkIsolationTaskRequest {
+  /** Device id or name. REQUIRED. */
+  device: string;
+}
+
+/** Response of GetEffectiveNetworkIsolationTask. */
+export interface GetEffectiveNetworkIsolationTaskResponse {
+  /** The task. Absent: none applies, and `settings` are the defaults. */
+  networkIsolationTask:
+    | NetworkIsolationTask
+    | undefined;
+  /** Settings that manual isolation of the device has. */
+  settings:
+    | IsolationSettings
+    | undefined;
+  /** Why, in one sentence that names the device and the groups upwards. */
+  explanation: string;
 }
 
 /** Request of ListIocScanTasks. */
@@ -484,7 +526,7 @@ export const ListNetworkIsolationTasksResponse: MessageFns<ListNetworkIsolationT
 };
 
 function createBaseCreateNetworkIsolationTaskRequest(): CreateNetworkIsolationTaskRequest {
-  return { networkIsolationTask: undefined, requestId: "" };
+  return { networkIsolationTask: undefined, requestId: "", validateOnly: false, allowUnresolvedHosts: false };
 }
 
 export const CreateNetworkIsolationTaskRequest: MessageFns<CreateNetworkIsolationTaskRequest> = {
@@ -494,6 +536,12 @@ export const CreateNetworkIsolationTaskRequest: MessageFns<CreateNetworkIsolatio
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      writer.uint32(32).bool(message.allowUnresolvedHosts);
     }
     return writer;
   },
@@ -527,6 +575,22 @@ export const CreateNetworkIsolationTaskRequest: MessageFns<CreateNetworkIsolatio
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.allowUnresolvedHosts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -551,6 +615,16 @@ export const CreateNetworkIsolationTaskRequest: MessageFns<CreateNetworkIsolatio
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      allowUnresolvedHosts: isSet(object.allowUnresolvedHosts)
+        ? globalThis.Boolean(object.allowUnresolvedHosts)
+        : isSet(object.allow_unresolved_hosts)
+        ? globalThis.Boolean(object.allow_unresolved_hosts)
+        : false,
     };
   },
 
@@ -561,6 +635,12 @@ export const CreateNetworkIsolationTaskRequest: MessageFns<CreateNetworkIsolatio
     }
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      obj.allowUnresolvedHosts = message.allowUnresolvedHosts;
     }
     return obj;
   },
@@ -578,18 +658,26 @@ export const CreateNetworkIsolationTaskRequest: MessageFns<CreateNetworkIsolatio
       ? NetworkIsolationTask.fromPartial(object.networkIsolationTask)
       : undefined;
     message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.allowUnresolvedHosts = object.allowUnresolvedHosts ?? false;
     return message;
   },
 };
 
 function createBaseCreateNetworkIsolationTaskResponse(): CreateNetworkIsolationTaskResponse {
-  return { networkIsolationTask: undefined };
+  return { networkIsolationTask: undefined, hints: [], affectedDevices: 0 };
 }
 
 export const CreateNetworkIsolationTaskResponse: MessageFns<CreateNetworkIsolationTaskResponse> = {
   encode(message: CreateNetworkIsolationTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.networkIsolationTask !== undefined) {
       NetworkIsolationTask.encode(message.networkIsolationTask, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.hints) {
+      ExclusionHint.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.affectedDevices !== 0) {
+      writer.uint32(24).uint32(message.affectedDevices);
     }
     return writer;
   },
@@ -615,6 +703,22 @@ export const CreateNetworkIsolationTaskResponse: MessageFns<CreateNetworkIsolati
             message.networkIsolationTask = NetworkIsolationTask.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hints.push(ExclusionHint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.affectedDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -634,6 +738,12 @@ export const CreateNetworkIsolationTaskResponse: MessageFns<CreateNetworkIsolati
         : isSet(object.network_isolation_task)
         ? NetworkIsolationTask.fromJSON(object.network_isolation_task)
         : undefined,
+      hints: globalThis.Array.isArray(object?.hints) ? object.hints.map((e: any) => ExclusionHint.fromJSON(e)) : [],
+      affectedDevices: isSet(object.affectedDevices)
+        ? globalThis.Number(object.affectedDevices)
+        : isSet(object.affected_devices)
+        ? globalThis.Number(object.affected_devices)
+        : 0,
     };
   },
 
@@ -641,6 +751,12 @@ export const CreateNetworkIsolationTaskResponse: MessageFns<CreateNetworkIsolati
     const obj: any = {};
     if (message.networkIsolationTask !== undefined) {
       obj.networkIsolationTask = NetworkIsolationTask.toJSON(message.networkIsolationTask);
+    }
+    if (message.hints?.length) {
+      obj.hints = message.hints.map((e) => ExclusionHint.toJSON(e));
+    }
+    if (message.affectedDevices !== 0) {
+      obj.affectedDevices = Math.round(message.affectedDevices);
     }
     return obj;
   },
@@ -657,12 +773,20 @@ export const CreateNetworkIsolationTaskResponse: MessageFns<CreateNetworkIsolati
     message.networkIsolationTask = (object.networkIsolationTask !== undefined && object.networkIsolationTask !== null)
       ? NetworkIsolationTask.fromPartial(object.networkIsolationTask)
       : undefined;
+    message.hints = object.hints?.map((e) => ExclusionHint.fromPartial(e)) || [];
+    message.affectedDevices = object.affectedDevices ?? 0;
     return message;
   },
 };
 
 function createBaseUpdateNetworkIsolationTaskRequest(): UpdateNetworkIsolationTaskRequest {
-  return { networkIsolationTask: undefined, updateMask: undefined, requestId: "" };
+  return {
+    networkIsolationTask: undefined,
+    updateMask: undefined,
+    requestId: "",
+    validateOnly: false,
+    allowUnresolvedHosts: false,
+  };
 }
 
 export const UpdateNetworkIsolationTaskRequest: MessageFns<UpdateNetworkIsolationTaskRequest> = {
@@ -675,6 +799,12 @@ export const UpdateNetworkIsolationTaskRequest: MessageFns<UpdateNetworkIsolatio
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      writer.uint32(40).bool(message.allowUnresolvedHosts);
     }
     return writer;
   },
@@ -716,6 +846,22 @@ export const UpdateNetworkIsolationTaskRequest: MessageFns<UpdateNetworkIsolatio
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.allowUnresolvedHosts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -745,6 +891,16 @@ export const UpdateNetworkIsolationTaskRequest: MessageFns<UpdateNetworkIsolatio
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+      allowUnresolvedHosts: isSet(object.allowUnresolvedHosts)
+        ? globalThis.Boolean(object.allowUnresolvedHosts)
+        : isSet(object.allow_unresolved_hosts)
+        ? globalThis.Boolean(object.allow_unresolved_hosts)
+        : false,
     };
   },
 
@@ -758,6 +914,12 @@ export const UpdateNetworkIsolationTaskRequest: MessageFns<UpdateNetworkIsolatio
     }
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    if (message.allowUnresolvedHosts !== false) {
+      obj.allowUnresolvedHosts = message.allowUnresolvedHosts;
     }
     return obj;
   },
@@ -776,18 +938,26 @@ export const UpdateNetworkIsolationTaskRequest: MessageFns<UpdateNetworkIsolatio
       : undefined;
     message.updateMask = object.updateMask ?? undefined;
     message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    message.allowUnresolvedHosts = object.allowUnresolvedHosts ?? false;
     return message;
   },
 };
 
 function createBaseUpdateNetworkIsolationTaskResponse(): UpdateNetworkIsolationTaskResponse {
-  return { networkIsolationTask: undefined };
+  return { networkIsolationTask: undefined, hints: [], affectedDevices: 0 };
 }
 
 export const UpdateNetworkIsolationTaskResponse: MessageFns<UpdateNetworkIsolationTaskResponse> = {
   encode(message: UpdateNetworkIsolationTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.networkIsolationTask !== undefined) {
       NetworkIsolationTask.encode(message.networkIsolationTask, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.hints) {
+      ExclusionHint.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.affectedDevices !== 0) {
+      writer.uint32(24).uint32(message.affectedDevices);
     }
     return writer;
   },
@@ -813,6 +983,22 @@ export const UpdateNetworkIsolationTaskResponse: MessageFns<UpdateNetworkIsolati
             message.networkIsolationTask = NetworkIsolationTask.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hints.push(ExclusionHint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.affectedDevices = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -832,6 +1018,12 @@ export const UpdateNetworkIsolationTaskResponse: MessageFns<UpdateNetworkIsolati
         : isSet(object.network_isolation_task)
         ? NetworkIsolationTask.fromJSON(object.network_isolation_task)
         : undefined,
+      hints: globalThis.Array.isArray(object?.hints) ? object.hints.map((e: any) => ExclusionHint.fromJSON(e)) : [],
+      affectedDevices: isSet(object.affectedDevices)
+        ? globalThis.Number(object.affectedDevices)
+        : isSet(object.affected_devices)
+        ? globalThis.Number(object.affected_devices)
+        : 0,
     };
   },
 
@@ -839,6 +1031,12 @@ export const UpdateNetworkIsolationTaskResponse: MessageFns<UpdateNetworkIsolati
     const obj: any = {};
     if (message.networkIsolationTask !== undefined) {
       obj.networkIsolationTask = NetworkIsolationTask.toJSON(message.networkIsolationTask);
+    }
+    if (message.hints?.length) {
+      obj.hints = message.hints.map((e) => ExclusionHint.toJSON(e));
+    }
+    if (message.affectedDevices !== 0) {
+      obj.affectedDevices = Math.round(message.affectedDevices);
     }
     return obj;
   },
@@ -855,6 +1053,8 @@ export const UpdateNetworkIsolationTaskResponse: MessageFns<UpdateNetworkIsolati
     message.networkIsolationTask = (object.networkIsolationTask !== undefined && object.networkIsolationTask !== null)
       ? NetworkIsolationTask.fromPartial(object.networkIsolationTask)
       : undefined;
+    message.hints = object.hints?.map((e) => ExclusionHint.fromPartial(e)) || [];
+    message.affectedDevices = object.affectedDevices ?? 0;
     return message;
   },
 };
@@ -1020,6 +1220,190 @@ export const DeleteNetworkIsolationTaskResponse: MessageFns<DeleteNetworkIsolati
     _: I,
   ): DeleteNetworkIsolationTaskResponse {
     const message = createBaseDeleteNetworkIsolationTaskResponse();
+    return message;
+  },
+};
+
+function createBaseGetEffectiveNetworkIsolationTaskRequest(): GetEffectiveNetworkIsolationTaskRequest {
+  return { device: "" };
+}
+
+export const GetEffectiveNetworkIsolationTaskRequest: MessageFns<GetEffectiveNetworkIsolationTaskRequest> = {
+  encode(message: GetEffectiveNetworkIsolationTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== "") {
+      writer.uint32(10).string(message.device);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetEffectiveNetworkIsolationTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetEffectiveNetworkIsolationTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.device = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetEffectiveNetworkIsolationTaskRequest {
+    return { device: isSet(object.device) ? globalThis.String(object.device) : "" };
+  },
+
+  toJSON(message: GetEffectiveNetworkIsolationTaskRequest): unknown {
+    const obj: any = {};
+    if (message.device !== "") {
+      obj.device = message.device;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetEffectiveNetworkIsolationTaskRequest>, I>>(
+    base?: I,
+  ): GetEffectiveNetworkIsolationTaskRequest {
+    return GetEffectiveNetworkIsolationTaskRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetEffectiveNetworkIsolationTaskRequest>, I>>(
+    object: I,
+  ): GetEffectiveNetworkIsolationTaskRequest {
+    const message = createBaseGetEffectiveNetworkIsolationTaskRequest();
+    message.device = object.device ?? "";
+    return message;
+  },
+};
+
+function createBaseGetEffectiveNetworkIsolationTaskResponse(): GetEffectiveNetworkIsolationTaskResponse {
+  return { networkIsolationTask: undefined, settings: undefined, explanation: "" };
+}
+
+export const GetEffectiveNetworkIsolationTaskResponse: MessageFns<GetEffectiveNetworkIsolationTaskResponse> = {
+  encode(message: GetEffectiveNetworkIsolationTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.networkIsolationTask !== undefined) {
+      NetworkIsolationTask.encode(message.networkIsolationTask, writer.uint32(10).fork()).join();
+    }
+    if (message.settings !== undefined) {
+      IsolationSettings.encode(message.settings, writer.uint32(18).fork()).join();
+    }
+    if (message.explanation !== "") {
+      writer.uint32(26).string(message.explanation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetEffectiveNetworkIsolationTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetEffectiveNetworkIsolationTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.networkIsolationTask = NetworkIsolationTask.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.settings = IsolationSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.explanation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetEffectiveNetworkIsolationTaskResponse {
+    return {
+      networkIsolationTask: isSet(object.networkIsolationTask)
+        ? NetworkIsolationTask.fromJSON(object.networkIsolationTask)
+        : isSet(object.network_isolation_task)
+        ? NetworkIsolationTask.fromJSON(object.network_isolation_task)
+        : undefined,
+      settings: isSet(object.settings) ? IsolationSettings.fromJSON(object.settings) : undefined,
+      explanation: isSet(object.explanation) ? globalThis.String(object.explanation) : "",
+    };
+  },
+
+  toJSON(message: GetEffectiveNetworkIsolationTaskResponse): unknown {
+    const obj: any = {};
+    if (message.networkIsolationTask !== undefined) {
+      obj.networkIsolationTask = NetworkIsolationTask.toJSON(message.networkIsolationTask);
+    }
+    if (message.settings !== undefined) {
+      obj.settings = IsolationSettings.toJSON(message.settings);
+    }
+    if (message.explanation !== "") {
+      obj.explanation = message.explanation;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetEffectiveNetworkIsolationTaskResponse>, I>>(
+    base?: I,
+  ): GetEffectiveNetworkIsolationTaskResponse {
+    return GetEffectiveNetworkIsolationTaskResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetEffectiveNetworkIsolationTaskResponse>, I>>(
+    object: I,
+  ): GetEffectiveNetworkIsolationTaskResponse {
+    const message = createBaseGetEffectiveNetworkIsolationTaskResponse();
+    message.networkIsolationTask = (object.networkIsolationTask !== undefined && object.networkIsolationTask !== null)
+      ? NetworkIsolationTask.fromPartial(object.networkIsolationTask)
+      : undefined;
+    message.settings = (object.settings !== undefined && object.settings !== null)
+      ? IsolationSettings.fromPartial(object.settings)
+      : undefined;
+    message.explanation = object.explanation ?? "";
     return message;
   },
 };
@@ -1537,7 +1921,7 @@ export const TaskServiceService = {
     responseDeserialize: (value: Buffer): GetNetworkIsolationTaskResponse =>
       GetNetworkIsolationTaskResponse.decode(value),
   },
-  /** Lists them by name. Role viewer. */
+  /** Lists them by the name of what they are for. Role viewer. */
   listNetworkIsolationTasks: {
     path: "/cordon.v1.TaskService/ListNetworkIsolationTasks" as const,
     requestStream: false as const,
@@ -1565,7 +1949,10 @@ export const TaskServiceService = {
     responseDeserialize: (value: Buffer): CreateNetworkIsolationTaskResponse =>
       CreateNetworkIsolationTaskResponse.decode(value),
   },
-  /** Changes the fields named in update_mask. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `settings` and its fields (`settings.exclusions`, ...). Role operator. Errors:
+   * INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag).
+   */
   updateNetworkIsolationTask: {
     path: "/cordon.v1.TaskService/UpdateNetworkIsolationTask" as const,
     requestStream: false as const,
@@ -1579,7 +1966,10 @@ export const TaskServiceService = {
     responseDeserialize: (value: Buffer): UpdateNetworkIsolationTaskResponse =>
       UpdateNetworkIsolationTaskResponse.decode(value),
   },
-  /** Removes a network-isolation task. Role operator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /**
+   * Removes a network-isolation task; its devices follow the next one that applies. Role operator. Errors: NOT_FOUND,
+   * ABORTED (etag).
+   */
   deleteNetworkIsolationTask: {
     path: "/cordon.v1.TaskService/DeleteNetworkIsolationTask" as const,
     requestStream: false as const,
@@ -1592,6 +1982,20 @@ export const TaskServiceService = {
       Buffer.from(DeleteNetworkIsolationTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteNetworkIsolationTaskResponse =>
       DeleteNetworkIsolationTaskResponse.decode(value),
+  },
+  /** Tells which network-isolation task applies to a device, and why. Role viewer. Errors: NOT_FOUND. */
+  getEffectiveNetworkIsolationTask: {
+    path: "/cordon.v1.TaskService/GetEffectiveNetworkIsolationTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetEffectiveNetworkIsolationTaskRequest): Buffer =>
+      Buffer.from(GetEffectiveNetworkIsolationTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetEffectiveNetworkIsolationTaskRequest =>
+      GetEffectiveNetworkIsolationTaskRequest.decode(value),
+    responseSerialize: (value: GetEffectiveNetworkIsolationTaskResponse): Buffer =>
+      Buffer.from(GetEffectiveNetworkIsolationTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetEffectiveNetworkIsolationTaskResponse =>
+      GetEffectiveNetworkIsolationTaskResponse.decode(value),
   },
   /** Lists IOC scan tasks by name. Role viewer. */
   listIocScanTasks: {
@@ -1634,14 +2038,25 @@ export const TaskServiceService = {
 export interface TaskServiceServer extends UntypedServiceImplementation {
   /** Returns one network-isolation task. Role viewer. Errors: NOT_FOUND. */
   getNetworkIsolationTask: handleUnaryCall<GetNetworkIsolationTaskRequest, GetNetworkIsolationTaskResponse>;
-  /** Lists them by name. Role viewer. */
+  /** Lists them by the name of what they are for. Role viewer. */
   listNetworkIsolationTasks: handleUnaryCall<ListNetworkIsolationTasksRequest, ListNetworkIsolationTasksResponse>;
   /** Makes a network-isolation task. Role operator. Errors: INVALID_ARGUMENT, ALREADY_EXISTS. */
   createNetworkIsolationTask: handleUnaryCall<CreateNetworkIsolationTaskRequest, CreateNetworkIsolationTaskResponse>;
-  /** Changes the fields named in update_mask. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `settings` and its fields (`settings.exclusions`, ...). Role operator. Errors:
+   * INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag).
+   */
   updateNetworkIsolationTask: handleUnaryCall<UpdateNetworkIsolationTaskRequest, UpdateNetworkIsolationTaskResponse>;
-  /** Removes a network-isolation task. Role operator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /**
+   * Removes a network-isolation task; its devices follow the next one that applies. Role operator. Errors: NOT_FOUND,
+   * ABORTED (etag).
+   */
   deleteNetworkIsolationTask: handleUnaryCall<DeleteNetworkIsolationTaskRequest, DeleteNetworkIsolationTaskResponse>;
+  /** Tells which network-isolation task applies to a device, and why. Role viewer. Errors: NOT_FOUND. */
+  getEffectiveNetworkIsolationTask: handleUnaryCall<
+    GetEffectiveNetworkIsolationTaskRequest,
+    GetEffectiveNetworkIsolationTaskResponse
+  >;
   /** Lists IOC scan tasks by name. Role viewer. */
   listIocScanTasks: handleUnaryCall<ListIocScanTasksRequest, ListIocScanTasksResponse>;
   /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT. */
@@ -1667,7 +2082,7 @@ export interface TaskServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetNetworkIsolationTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Lists them by name. Role viewer. */
+  /** Lists them by the name of what they are for. Role viewer. */
   listNetworkIsolationTasks(
     request: ListNetworkIsolationTasksRequest,
     callback: (error: ServiceError | null, response: ListNetworkIsolationTasksResponse) => void,
@@ -1699,7 +2114,10 @@ export interface TaskServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateNetworkIsolationTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Changes the fields named in update_mask. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag). */
+  /**
+   * Changes the fields named in update_mask: `settings` and its fields (`settings.exclusions`, ...). Role operator. Errors:
+   * INVALID_ARGUMENT, NOT_FOUND, ABORTED (etag).
+   */
   updateNetworkIsolationTask(
     request: UpdateNetworkIsolationTaskRequest,
     callback: (error: ServiceError | null, response: UpdateNetworkIsolationTaskResponse) => void,
@@ -1715,7 +2133,10 @@ export interface TaskServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UpdateNetworkIsolationTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Removes a network-isolation task. Role operator. Errors: NOT_FOUND, FAILED_PRECONDITION, ABORTED (etag). */
+  /**
+   * Removes a network-isolation task; its devices follow the next one that applies. Role operator. Errors: NOT_FOUND,
+   * ABORTED (etag).
+   */
   deleteNetworkIsolationTask(
     request: DeleteNetworkIsolationTaskRequest,
     callback: (error: ServiceError | null, response: DeleteNetworkIsolationTaskResponse) => void,
@@ -1730,6 +2151,22 @@ export interface TaskServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteNetworkIsolationTaskResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells which network-isolation task applies to a device, and why. Role viewer. Errors: NOT_FOUND. */
+  getEffectiveNetworkIsolationTask(
+    request: GetEffectiveNetworkIsolationTaskRequest,
+    callback: (error: ServiceError | null, response: GetEffectiveNetworkIsolationTaskResponse) => void,
+  ): ClientUnaryCall;
+  getEffectiveNetworkIsolationTask(
+    request: GetEffectiveNetworkIsolationTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetEffectiveNetworkIsolationTaskResponse) => void,
+  ): ClientUnaryCall;
+  getEffectiveNetworkIsolationTask(
+    request: GetEffectiveNetworkIsolationTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetEffectiveNetworkIsolationTaskResponse) => void,
   ): ClientUnaryCall;
   /** Lists IOC scan tasks by name. Role viewer. */
   listIocScanTasks(
