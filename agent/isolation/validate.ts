@@ -2,19 +2,10 @@ import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Violation } from '../../shared/errors.js';
 import { characters } from '../../shared/characters.js';
 import { contentHash } from '../../shared/desired-state.js';
-import { validateExclusions } from '../../shared/exclusions/validate.js';
-import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
-import {
-  IsolationAction,
-  ServerLossAction,
-  UnconfirmedAction,
-  type IsolationDirective,
-  type IsolationSettings,
-} from '../../shared/gen/cordon/v1/isolation.js';
+import { IsolationAction, type IsolationDirective } from '../../shared/gen/cordon/v1/isolation.js';
 import { isId } from '../../shared/ids.js';
-import { fromDuration, isReleaseDelay } from '../../shared/time.js';
+import { validateDelay, validateSettings } from '../../shared/isolation-settings.js';
 
-const DELAY_RULE = 'must be 0 (never) or 1 minute to 9999 hours';
 /** StateReport.violations takes no more. */
 const MOST_VIOLATIONS = 100;
 
@@ -56,39 +47,4 @@ function validateDirective(directive: IsolationDirective): Violation[] {
     found.push({ field: 'directive.reason', description: 'must have 1 to 1000 characters' });
   }
   return [...found, ...validateDelay(directive.releaseDelay, 'directive.release_delay')];
-}
-
-function validateSettings(settings: IsolationSettings, path: string): Violation[] {
-  const found = validateExclusions(settings.exclusions, `${path}.exclusions`);
-  found.push(...validateDelay(settings.releaseDelay, `${path}.release_delay`));
-  if (characters(settings.notificationText) > 2000) {
-    found.push({ field: `${path}.notification_text`, description: 'must have at most 2000 characters' });
-  }
-  if (
-    settings.onServerLoss === ServerLossAction.UNRECOGNIZED ||
-    !(settings.onServerLoss in ServerLossAction)
-  ) {
-    found.push({ field: `${path}.on_server_loss`, description: 'is not an action that this version knows' });
-  }
-  if (
-    settings.onUnconfirmed === UnconfirmedAction.UNRECOGNIZED ||
-    !(settings.onUnconfirmed in UnconfirmedAction)
-  ) {
-    found.push({ field: `${path}.on_unconfirmed`, description: 'is not an action that this version knows' });
-  }
-  if (settings.onServerLoss === ServerLossAction.SERVER_LOSS_ACTION_RELEASE) {
-    const after = settings.serverLossReleaseAfter && fromDuration(settings.serverLossReleaseAfter);
-    if (!after || !isReleaseDelay(after)) {
-      found.push({
-        field: `${path}.server_loss_release_after`,
-        description: 'must be 1 minute to 9999 hours when on_server_loss is release',
-      });
-    }
-  }
-  return found;
-}
-
-function validateDelay(delay: Duration | undefined, field: string): Violation[] {
-  if (delay === undefined || isReleaseDelay(fromDuration(delay))) return [];
-  return [{ field, description: DELAY_RULE }];
 }
