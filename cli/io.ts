@@ -8,6 +8,14 @@ export interface TextSink {
   write(text: string): void;
 }
 
+/** A person who can be asked. */
+export interface Terminal {
+  /** What the person typed. Undefined: nothing, because of Ctrl-C or the end of the input. */
+  ask(question: string): Promise<string | undefined>;
+  /** Likewise, without showing it. */
+  askHidden(question: string): Promise<string | undefined>;
+}
+
 /** Everything outside of the program that is not the server. */
 export interface CliIo {
   readonly stdout: TextSink;
@@ -18,6 +26,8 @@ export interface CliIo {
   readonly random: () => number;
   /** Standard input up to its end. */
   readStdin(): Promise<string>;
+  /** Undefined: nobody is there, or cannot answer. */
+  readonly terminal: Terminal | undefined;
   /** Calls `stop` once when the person interrupts (Ctrl-C); returns what takes that back. */
   onInterrupt(stop: () => void): () => void;
 }

@@ -3,6 +3,7 @@ import { systemClock } from '../shared/clock.js';
 import { ExitCode } from './exit.js';
 import { errorLine, explain } from './explain.js';
 import { run } from './run.js';
+import { processTerminal } from './terminal.js';
 
 /** A reader that went away (`cordon devices list | head`) is no error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -31,6 +32,7 @@ process.exitCode = await run(process.argv.slice(2), {
   clock: systemClock,
   random: Math.random,
   readStdin: () => text(process.stdin),
+  terminal: processTerminal(),
   onInterrupt: (stop) => {
     process.once('SIGINT', stop);
     return () => process.removeListener('SIGINT', stop);

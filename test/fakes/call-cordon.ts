@@ -1,5 +1,5 @@
 import { run } from '../../cli/run.js';
-import type { TextSink } from '../../cli/io.js';
+import type { Terminal, TextSink } from '../../cli/io.js';
 import { systemClock } from '../../shared/clock.js';
 
 /** How a call of `cordon` ended. */
@@ -14,6 +14,7 @@ export async function callCordon(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   stdin = '',
+  terminal?: Terminal,
 ): Promise<Ended> {
   const stdout = new Collected();
   const stderr = new Collected();
@@ -24,6 +25,7 @@ export async function callCordon(
     clock: systemClock,
     random: Math.random,
     readStdin: () => Promise.resolve(stdin),
+    terminal,
     onInterrupt: () => () => undefined,
   });
   return { code, stdout: stdout.text, stderr: stderr.text };

@@ -1,0 +1,32 @@
+import { Document, isMap, isSeq, visit } from 'yaml';
+import type { Form } from './form.js';
+
+/** Blocks that are easier to read on one line. */
+const ON_ONE_LINE = new Set([
+  'local_ports',
+  'remote_ports',
+  'local_addresses',
+  'remote_addresses',
+  'trusted_detectors',
+  'users',
+  'source',
+]);
+
+/** A form as YAML. */
+export function yamlText(form: Form): string {
+  const document = new Document(form);
+  visit(document, {
+    Pair(_, { key, value }) {
+      const name = (key as { value?: unknown } | null)?.value;
+      if (typeof name === 'string' && ON_ONE_LINE.has(name) && (isMap(value) || isSeq(value))) {
+        value.flow = true;
+      }
+    },
+  });
+  return document.toString({ lineWidth: 100, flowCollectionPadding: false });
+}
+
+/** A form as JSON. */
+export function jsonText(form: Form): string {
+  return `${JSON.stringify(form, undefined, 2)}\n`;
+}
