@@ -12,6 +12,9 @@ export type Change =
   | { readonly kind: 'removed'; readonly name: string; readonly rule: Form }
   | { readonly kind: 'changed'; readonly name: string; readonly changes: readonly Change[] };
 
+/** The one block whose keys are compared one by one. */
+const BLOCK = 'local_release';
+
 /**
  * What has to change for `from` to become `to`: first the settings, then the exclusions by name. Their order has no
  * meaning and is not compared.
@@ -22,7 +25,8 @@ export function diffForms(from: Form, to: Form, prefix = ''): Change[] {
   for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
     if (key === 'exclusions') continue;
     const [left, right] = [from[key], to[key]];
-    if (isForm(left) && isForm(right)) changes.push(...diffForms(left, right, `${prefix}${key}.`));
+    if (key === BLOCK && isForm(right))
+      changes.push(...diffForms(isForm(left) ? left : {}, right, `${BLOCK}.`));
     else if (!sameValue(left, right)) changes.push({ kind: 'set', key: prefix + key, from: left, to: right });
   }
   return [...changes, ...diffRules(rules(from), rules(to))];
@@ -64,7 +68,7 @@ export function changeLines(changes: readonly Change[]): string[] {
   return changes.flatMap((change): string[] => {
     switch (change.kind) {
       case 'set':
-        return [`~ ${setText(change)}`];
+        return [`${change.from === undefined ? '+' : '~'} ${setText(change)}`];
       case 'added':
         return [`+ exclusion "${change.name}": ${ruleText(change.rule)}`];
       case 'removed':
@@ -80,7 +84,7 @@ export function changeLines(changes: readonly Change[]): string[] {
 function setText({ key, from, to }: Change & { kind: 'set' }): string {
   // A hash means nothing to a person, and does not belong on a screen.
   if (key.endsWith('password_hash')) return `password: ${to ? 'another one' : 'none'}`;
-  return `${key}: ${valueText(from)} → ${valueText(to)}`;
+  return from === undefined ? `${key}: ${valueText(to)}` : `${key}: ${valueText(from)} → ${valueText(to)}`;
 }
 
 function ruleText(rule: Form): string {

@@ -9,6 +9,7 @@ import { LocalReleaseSettings } from '../../shared/gen/cordon/v1/policy.js';
 import type { NetworkIsolationTask } from '../../shared/gen/cordon/v1/task.js';
 import { toDuration } from '../../shared/time.js';
 import { CliError, ExitCode } from '../exit.js';
+import type { Change } from './diff.js';
 import type { ExclusionEntry, PolicyFile, SettingsFile, TaskFile } from './schema.js';
 
 /** A policy with everything that a file says; what the file leaves out stays. */
@@ -24,16 +25,12 @@ export function mergePolicy(policy: Policy, file: PolicyFile, profiles: readonly
     settings: mergeSettings(policy.settings ?? IsolationSettings.fromPartial({}), file, profiles),
     trustedDetectors: file.trusted_detectors ?? policy.trustedDetectors,
     localRelease: local
-      ? mergeLocalRelease(policy.localRelease ?? NO_LOCAL_RELEASE, local)
+      ? mergeLocalRelease(policy.localRelease ?? LocalReleaseSettings.fromPartial({}), local)
       : policy.localRelease,
   };
 }
 
-/** Means the same as no settings at all (contract: Policy.local_release). */
-export const NO_LOCAL_RELEASE: LocalReleaseSettings = LocalReleaseSettings.fromPartial({
-  administratorWithoutPassword: true,
-});
-
+/** Where nothing was set, what the file leaves out has the contract's defaults: an administrator needs a password. */
 function mergeLocalRelease(
   local: LocalReleaseSettings,
   file: NonNullable<PolicyFile['local_release']>,
@@ -120,11 +117,16 @@ export function unknownProfile(id: string): CliError {
   return new CliError(ExitCode.USAGE, `there is no profile "${id}"`, '"cordon profile list" shows the ids');
 }
 
-/** Fields of the update mask for keys of a form. */
-export function maskOf(keys: Iterable<string>): string[] {
-  const paths = new Set<string>();
-  for (const key of keys) paths.add(MASK[key] ?? key);
-  return [...paths];
+/**
+ * Fields that changes touch, as an update mask names them.
+ * @param whole blocks that are not there yet and are sent as one
+ */
+export function maskOf(changes: readonly Change[], whole: readonly string[] = []): string[] {
+  const paths = changes.map((change) => {
+    const key = change.kind === 'set' ? change.key : 'exclusions';
+    return whole.find((block) => key.startsWith(`${block}.`)) ?? MASK[key] ?? key;
+  });
+  return [...new Set(paths)];
 }
 
 const MASK: Readonly<Record<string, string>> = {

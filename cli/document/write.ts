@@ -1,4 +1,5 @@
 import { Document, isMap, isSeq, visit } from 'yaml';
+import type { Printer } from '../view/printer.js';
 import type { Form } from './form.js';
 
 /** Blocks that are easier to read on one line. */
@@ -29,4 +30,9 @@ export function yamlText(form: Form): string {
 /** A form as JSON. */
 export function jsonText(form: Form): string {
   return `${JSON.stringify(form, undefined, 2)}\n`;
+}
+
+/** Prints a document: YAML, unless JSON was asked for. */
+export function printForm(printer: Printer, form: Form): void {
+  printer.printText(printer.format === 'json' ? jsonText(form) : yamlText(form));
 }

@@ -100,7 +100,8 @@ function isWithin(path: string, ancestor: string): boolean {
   return ancestor === '' || path === ancestor || path.startsWith(`${ancestor}/`);
 }
 
-function defaultSettings(): IsolationSettings {
+/** Settings of a policy or a task that nobody has changed. */
+export function defaultSettings(): IsolationSettings {
   return IsolationSettings.fromPartial({ exclusions: defaultExclusions() });
 }
 

@@ -15,7 +15,9 @@ export type View =
       readonly empty: string;
     }
   | { readonly kind: 'fields'; readonly fields: readonly (readonly [string, Cell])[] }
-  | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'text'; readonly text: string }
+  /** Below each other, with an empty line between. */
+  | { readonly kind: 'sections'; readonly sections: readonly View[] };
 
 /** Writes results in the format that was asked for. */
 export class Printer {
@@ -41,6 +43,11 @@ export class Printer {
     }
   }
 
+  /** Text that has its form already. */
+  printText(text: string): void {
+    this.sink.write(text);
+  }
+
   /** One of many results that come over time: one line, or one YAML document. */
   printEvent(text: () => string, data: () => JsonValue): void {
     switch (this.format) {
@@ -61,6 +68,8 @@ export class Printer {
         return renderFields(view.fields, this.style);
       case 'text':
         return view.text;
+      case 'sections':
+        return view.sections.map((section) => this.render(section)).join('\n');
     }
   }
 }

@@ -1,0 +1,348 @@
+import type { Command } from 'commander';
+import { hashPassword } from '../../shared/password-hash.js';
+import { LocalReleaseSettings, Policy } from '../../shared/gen/cordon/v1/policy.js';
+import {
+  CreatePolicyRequest,
+  DeletePolicyRequest,
+  GetEffectivePolicyRequest,
+  GetEffectivePolicyResponse,
+  ListPoliciesResponse,
+  PolicyServiceService,
+} from '../../shared/gen/cordon/v1/policy_service.js';
+import { newId } from '../../shared/ids.js';
+import { addConfirm } from '../confirm.js';
+import { addFile } from '../file.js';
+import { withSession, type RunState, type Session } from '../session/session.js';
+import { applyPolicy, exportForm, type ApplyFlags } from '../settings/apply.js';
+import {
+  addAllowUnresolved,
+  addSettingsFlags,
+  applySettingsFlags,
+  onOff,
+  requireChange,
+  type OnOff,
+  type SettingsFlags,
+  type WriteFlags,
+} from '../settings/flags.js';
+import { changeHolder, type Holder } from '../settings/holder.js';
+import { printOutcome } from '../settings/outcome.js';
+import { readNewPassword } from '../settings/password.js';
+import { readPolicies, readPolicy } from '../settings/policies.js';
+import { defaultSettings } from '../settings/tasks.js';
+import { printForm } from '../document/write.js';
+import { toProtoJson } from '../view/json.js';
+import { printable } from '../view/printable.js';
+import { delayText, policyView } from '../view/settings.js';
+import { cell, type Cell } from '../view/table.js';
+
+interface PolicyFlags extends SettingsFlags, WriteFlags {
+  readonly group?: string;
+  readonly rename?: string;
+  readonly automaticIsolation?: OnOff;
+  readonly trustedDetector?: string[];
+  readonly administratorWithoutPassword?: OnOff;
+  readonly releaseUser?: string[];
+}
+
+/** `cordon policy ...` */
+export function addPolicyCommands(program: Command, state: RunState): void {
+  const policies = program
+    .command('policy')
+    .description('settings of automatic isolation, and who may release at the device; one policy a group');
+
+  policies
+    .command('list')
+    .description('list policies')
+    .action((_: unknown, command: Command) => withSession(state, command, listPolicies));
+
+  policies
+    .command('show')
+    .description('show a policy with its exclusions')
+    .argument('<policy>', 'name or id')
+    .action((name: string, _: unknown, command: Command) =>
+      withSession(state, command, async ({ api, printer }) => {
+        const policy = await readPolicy(api, name);
+        printer.print(
+          () => policyView(policy),
+          () => toProtoJson('Policy', Policy, policy),
+        );
+      }),
+    );
+
+  policies
+    .command('effective')
+    .description('show which policy applies to a device, and why')
+    .argument('<device>', 'name or id')
+    .action((device: string, _: unknown, command: Command) =>
+      withSession(state, command, (session) => showEffective(session, device)),
+    );
+
+  addPolicyFlags(
+    policies
+      .command('create')
+      .description('make a policy; it starts with the DNS and DHCP profiles as exclusions')
+      .argument('<name>', 'name, 1 to 128 characters')
+      .requiredOption('--group <group>', 'group that it is for: path, id or root'),
+  )
+    .addHelpText(
+      'after',
+      '\nExample:\n  cordon policy create plant --group "OT/line 1" --automatic-isolation on --release-delay 4h',
+    )
+    .action((name: string, flags: PolicyFlags, command: Command) =>
+      withSession(state, command, (session) => createPolicy(session, name, flags)),
+    );
+
+  addPolicyFlags(
+    policies
+      .command('set')
+      .description('change single settings of a policy')
+      .argument('<policy>', 'name or id')
+      .option('--group <group>', 'another group that it is for: path, id or root')
+      .option('--rename <name>', 'another name'),
+  )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  cordon policy set plant --release-delay 0\n  cordon policy set plant --server-loss-release-after 24h --trusted-detector edr',
+    )
+    .action((name: string, flags: PolicyFlags, command: Command) =>
+      withSession(state, command, (session) => setPolicy(session, name, flags)),
+    );
+
+  policies
+    .command('set-password')
+    .description('set the password that releases a device at the device; only its hash leaves this computer')
+    .argument('<policy>', 'name or id')
+    .option('--stdin', 'read it from standard input')
+    .option('--remove', 'no password is accepted any more')
+    .action((name: string, flags: { stdin?: boolean; remove?: boolean }, command: Command) =>
+      withSession(state, command, (session) => setPassword(session, name, flags)),
+    );
+
+  policies
+    .command('delete')
+    .description('remove a policy; its devices follow that of the next group up')
+    .argument('<policy>', 'name or id')
+    .action((name: string, _: unknown, command: Command) =>
+      withSession(state, command, async ({ api, printer }) => {
+        const request = DeletePolicyRequest.fromPartial({ id: name, requestId: newId() });
+        await api.unary(PolicyServiceService.deletePolicy, request);
+        printer.print(
+          () => ({ kind: 'text', text: `deleted policy ${printable(name)}\n` }),
+          () => ({}),
+        );
+      }),
+    );
+
+  addAllowUnresolved(
+    addConfirm(
+      addFile(policies.command('apply').description('make or change a policy as a file says; shows the changes first')),
+    ),
+  )
+    .addHelpText(
+      'after',
+      `
+What the file leaves out stays as it is; in a new policy it has its default. A list of exclusions is taken as a whole.
+The exit code is 0 with and without changes, also with --dry-run; "changed" and "changes" of -o json tell them apart.
+
+Example of a file:
+  policy:
+    name: plant
+    group: OT/line 1
+    automatic_isolation: true
+    release_delay: 8h
+    exclusions:
+      - name: jump host
+        direction: inbound
+        protocol: tcp
+        local_ports: [22]
+        remote_addresses: [10.0.0.5, 10.1.0.0/24]
+      - profile: ntp-client
+
+Example:
+  cordon policy export plant > plant.yaml; edit it; cordon policy apply -f plant.yaml`,
+    )
+    .action((flags: ApplyFlags, command: Command) =>
+      withSession(state, command, (session) => applyPolicy(session, flags)),
+    );
+
+  policies
+    .command('export')
+    .description('print a policy as "apply" reads it: YAML, or JSON with -o json')
+    .argument('<policy>', 'name or id')
+    .action((name: string, _: unknown, command: Command) =>
+      withSession(state, command, async ({ api, printer }) =>
+        printForm(printer, exportForm({ kind: 'policy', policy: await readPolicy(api, name) })),
+      ),
+    );
+}
+
+function addPolicyFlags(command: Command): Command {
+  const collect = (one: string, before: string[] = []): string[] => [...before, one];
+  return addAllowUnresolved(
+    addSettingsFlags(
+      command.addOption(onOff('--automatic-isolation <on|off>', 'whether a detection may isolate by itself')),
+    )
+      .option(
+        '--trusted-detector <name>',
+        'a detector beside ioc-scan whose reports count; repeat for several, "none" for none',
+        collect,
+      )
+      .addOption(
+        onOff(
+          '--administrator-without-password <on|off>',
+          'whether a local administrator may release without a password',
+        ),
+      )
+      .option(
+        '--release-user <account>',
+        'an account of the device that may release with its own password; repeat for several, "none" for none',
+        collect,
+      ),
+  ).option('--dry-run', 'ask the server and change nothing');
+}
+
+async function listPolicies({ api, printer }: Session): Promise<void> {
+  const policies = await readPolicies(api);
+  printer.print(
+    () => ({
+      kind: 'table',
+      headings: ['NAME', 'GROUP', 'AUTOMATIC', 'RELEASE DELAY', 'EXCLUSIONS', 'PROFILES', 'ID'],
+      rows: policies.map(policyRow),
+      empty: 'no policies: devices are never isolated automatically; "cordon policy create" makes one',
+    }),
+    () => toProtoJson('ListPoliciesResponse', ListPoliciesResponse, { policies, nextPageToken: '' }),
+  );
+}
+
+function policyRow(policy: Policy): Cell[] {
+  return [
+    cell(policy.displayName),
+    cell(policy.groupPath || 'root'),
+    policy.automaticIsolation ? cell('on', 'good') : cell('off'),
+    cell(delayText(policy.settings)),
+    cell(String(policy.settings?.exclusions.length ?? 0)),
+    policy.profileUpdates.length > 0
+      ? cell(`newer: ${policy.profileUpdates.map(({ profileId }) => profileId).join(', ')}`, 'waiting')
+      : cell('up to date', 'faint'),
+    cell(policy.id, 'faint'),
+  ];
+}
+
+async function showEffective({ api, printer }: Session, device: string): Promise<void> {
+  const request = GetEffectivePolicyRequest.fromPartial({ device });
+  const response = await api.unary(PolicyServiceService.getEffectivePolicy, request);
+  const { policy, explanation } = response;
+  printer.print(
+    () => ({
+      kind: 'sections',
+      sections: [
+        { kind: 'text', text: `${printable(explanation)}\n` },
+        ...(policy ? [policyView(policy)] : []),
+      ],
+    }),
+    () => toProtoJson('GetEffectivePolicyResponse', GetEffectivePolicyResponse, response),
+  );
+}
+
+async function createPolicy({ api, ...session }: Session, name: string, flags: PolicyFlags): Promise<void> {
+  const start = Policy.fromPartial({ displayName: name, groupId: flags.group, settings: defaultSettings() });
+  const { policy } = applyPolicyFlags(start, { ...flags, group: undefined });
+  const request = CreatePolicyRequest.fromPartial({
+    policy,
+    requestId: newId(),
+    validateOnly: flags.dryRun ?? false,
+    allowUnresolvedHosts: flags.allowUnresolvedHosts ?? false,
+  });
+  const response = await api.unary(PolicyServiceService.createPolicy, request);
+  const holder: Holder = { kind: 'policy', policy: response.policy ?? policy };
+  printOutcome({ api, ...session }, { ...response, holder, created: true }, flags.dryRun ?? false);
+}
+
+async function setPolicy(session: Session, name: string, flags: PolicyFlags): Promise<void> {
+  requireChange(applyPolicyFlags(Policy.fromPartial({}), flags).mask, '--release-delay 4h');
+  const outcome = await changePolicy(session, name, (policy) => applyPolicyFlags(policy, flags), flags);
+  printOutcome(session, outcome, flags.dryRun ?? false);
+}
+
+function changePolicy(
+  { api }: Session,
+  name: string,
+  change: (policy: Policy) => { readonly policy: Policy; readonly mask: readonly string[] },
+  flags: WriteFlags,
+): ReturnType<typeof changeHolder> {
+  return changeHolder(
+    api,
+    { kind: 'policy', name },
+    (holder) => {
+      if (holder.kind !== 'policy') throw new Error('a policy was asked for');
+      const { policy, mask } = change(holder.policy);
+      return { holder: { kind: 'policy', policy }, mask };
+    },
+    { validateOnly: flags.dryRun ?? false, allowUnresolvedHosts: flags.allowUnresolvedHosts ?? false },
+  );
+}
+
+/** A policy with the flags in it, and the fields that they change. */
+function applyPolicyFlags(
+  policy: Policy,
+  flags: PolicyFlags,
+): { readonly policy: Policy; readonly mask: string[] } {
+  const { settings, mask } = applySettingsFlags(policy.settings ?? defaultSettings(), flags);
+  const after: Policy = { ...policy, settings };
+  const local = { ...(policy.localRelease ?? LocalReleaseSettings.fromPartial({})) };
+  const localMask: string[] = [];
+  if (flags.group !== undefined) {
+    after.groupId = flags.group;
+    mask.push('group_id');
+  }
+  if (flags.rename !== undefined) {
+    after.displayName = flags.rename;
+    mask.push('display_name');
+  }
+  if (flags.automaticIsolation !== undefined) {
+    after.automaticIsolation = flags.automaticIsolation === 'on';
+    mask.push('automatic_isolation');
+  }
+  if (flags.trustedDetector !== undefined) {
+    after.trustedDetectors = listFlag(flags.trustedDetector);
+    mask.push('trusted_detectors');
+  }
+  if (flags.administratorWithoutPassword !== undefined) {
+    local.administratorWithoutPassword = flags.administratorWithoutPassword === 'on';
+    localMask.push('local_release.administrator_without_password');
+  }
+  if (flags.releaseUser !== undefined) {
+    local.users = listFlag(flags.releaseUser);
+    localMask.push('local_release.users');
+  }
+  if (localMask.length > 0) {
+    after.localRelease = local;
+    mask.push(...(policy.localRelease ? localMask : ['local_release']));
+  }
+  return { policy: after, mask };
+}
+
+function listFlag(names: readonly string[]): string[] {
+  return names.length === 1 && names[0] === 'none' ? [] : [...names];
+}
+
+async function setPassword(
+  session: Session,
+  name: string,
+  flags: { stdin?: boolean; remove?: boolean },
+): Promise<void> {
+  const passwordHash = flags.remove ? '' : await hashPassword(await readNewPassword(session.io, flags.stdin ?? false));
+  const outcome = await changePolicy(
+    session,
+    name,
+    (policy) => {
+      const local = policy.localRelease ?? LocalReleaseSettings.fromPartial({});
+      return {
+        policy: { ...policy, localRelease: { ...local, passwordHash, hasPassword: passwordHash !== '' } },
+        mask: [policy.localRelease ? 'local_release.password_hash' : 'local_release'],
+      };
+    },
+    {},
+  );
+  printOutcome(session, outcome, false);
+}
