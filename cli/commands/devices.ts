@@ -13,7 +13,7 @@ import {
   UnbanDeviceRequest,
   WatchDevicesResponse,
 } from '../../shared/gen/cordon/v1/device_service.js';
-import { Device } from '../../shared/gen/cordon/v1/device.js';
+import { Device, type DeviceFilter } from '../../shared/gen/cordon/v1/device.js';
 import type { Isolation } from '../../shared/gen/cordon/v1/isolation.js';
 import {
   IsolationServiceService,
@@ -24,21 +24,25 @@ import { formatDuration } from '../../shared/time.js';
 import { addReason } from '../arguments.js';
 import type { Api } from '../client.js';
 import { watchDevices, type WatchEvent } from '../feed.js';
+import { addFilter, filterOf, type FilterFlags } from '../filter.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { deviceFields } from '../view/device-fields.js';
 import { DEVICE_HEADINGS, deviceRow } from '../view/device-rows.js';
+import { addDeviceChangeCommands } from './devices-change.js';
 import { toProtoJson } from '../view/json.js';
 import { printable } from '../view/printable.js';
 
 /** `cordon devices ...` */
 export function addDevicesCommands(program: Command, state: RunState): void {
-  const devices = program.command('devices').description('look at devices, ban and remove them');
+  const devices = program
+    .command('devices')
+    .description('look at devices; move, tag, rename, ban and remove them');
 
-  devices
-    .command('list')
-    .description('list devices with what they report')
-    .action((_: unknown, command: Command) => withSession(state, command, listDevices));
+  addFilter(devices.command('list').description('list devices with what they report')).action(
+    (flags: FilterFlags, command: Command) =>
+      withSession(state, command, (session) => listDevices(session, filterOf(flags))),
+  );
 
   devices
     .command('show')
@@ -109,25 +113,29 @@ export function addDevicesCommands(program: Command, state: RunState): void {
       );
     }),
   );
+
+  addDeviceChangeCommands(devices, state);
 }
 
-/** Every device, in the order of the names. */
-export function readDevices(api: Api): Promise<Device[]> {
+/** Every device that a filter lets through, in the order of the names. */
+function readDevices(api: Api, filter: DeviceFilter | undefined): Promise<Device[]> {
   return readPages(async (pageToken, pageSize) => {
-    const request = ListDevicesRequest.fromPartial({ pageToken, pageSize });
+    const request = ListDevicesRequest.fromPartial({ pageToken, pageSize, filter });
     const { devices, nextPageToken } = await api.unary(DeviceServiceService.listDevices, request);
     return { items: devices, nextPageToken };
   });
 }
 
-async function listDevices({ api, printer, io }: Session): Promise<void> {
-  const devices = await readDevices(api);
+async function listDevices({ api, printer, io }: Session, filter: DeviceFilter | undefined): Promise<void> {
+  const devices = await readDevices(api, filter);
   printer.print(
     () => ({
       kind: 'table',
       headings: DEVICE_HEADINGS,
       rows: devices.map((device) => deviceRow(device, io.clock.wall())),
-      empty: 'no devices yet; "cordon enroll-token create" makes a token for the first one',
+      empty: filter
+        ? 'no device fits'
+        : 'no devices yet; "cordon enroll-token create" makes a token for the first one',
     }),
     () => toProtoJson('ListDevicesResponse', ListDevicesResponse, { devices, nextPageToken: '' }),
   );

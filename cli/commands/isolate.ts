@@ -6,92 +6,195 @@ import {
   ReleaseDevicesRequest,
   type DeviceOrder,
 } from '../../shared/gen/cordon/v1/isolation_service.js';
+import type { DeviceFilter } from '../../shared/gen/cordon/v1/device.js';
 import { newId } from '../../shared/ids.js';
 import { formatDuration, toDuration } from '../../shared/time.js';
 import { addReason, addWait, parseReleaseDelay, type WaitFlags } from '../arguments.js';
+import type { Api } from '../client.js';
+import { addConfirm, confirm, type ConfirmFlags } from '../confirm.js';
+import { CliError, ExitCode } from '../exit.js';
 import { watchDevices } from '../feed.js';
+import { addFilter, filterOf, type FilterFlags } from '../filter.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { awaitOrders } from '../wait/await-orders.js';
 import { progressText, waitError, type Goal, type Wait } from '../wait/progress.js';
 import { createWaitView } from '../wait/view.js';
 import { toProtoJson } from '../view/json.js';
+import { printable } from '../view/printable.js';
 import { cell } from '../view/table.js';
 
-interface OrderFlags extends WaitFlags {
+interface OrderFlags extends WaitFlags, FilterFlags, ConfirmFlags {
   readonly reason: string;
   /** Milliseconds. */
   readonly for?: number;
 }
 
+/** Which devices an order is for. */
+type Target =
+  | { readonly kind: 'named'; readonly devices: readonly string[] }
+  | { readonly kind: 'filter'; readonly filter: DeviceFilter };
+
+/** What goes into the request of either goal. */
+interface OrderRequest {
+  readonly devices: string[];
+  readonly filter: DeviceFilter | undefined;
+  readonly expectedDevices: number;
+  readonly validateOnly: boolean;
+  readonly reason: string;
+  readonly requestId: string;
+}
+
+const EXAMPLES = (goal: Goal): string => `
+Devices are given by name, or by flags such as --group and --tag, which must all hold. With flags the number of devices
+is shown first and has to be confirmed: on a terminal, or with --yes where more than one device is meant.
+
+Examples:
+  cordon ${goal} laptop-17 desk-3 --reason "case 4711" --wait
+  cordon ${goal} --group "OT/line 1" --tag critical --reason "case 4711" --dry-run`;
+
 /** `cordon isolate` and `cordon release`. */
 export function addIsolateCommands(program: Command, state: RunState): void {
-  addWait(
-    addReason(
-      program
-        .command('isolate')
-        .description('isolate devices from the network')
-        .argument('<device...>', 'names or ids'),
-    ).option(
-      '--for <duration>',
-      'release by itself after this time; 0 = never (default: as the device is set, 8h)',
-      parseReleaseDelay,
-    ),
+  const add = (goal: Goal, description: string, until: string, more: (command: Command) => Command): void => {
+    const command = program
+      .command(goal)
+      .description(description)
+      .argument('[device...]', 'names or ids, where no flags say which');
+    addConfirm(addFilter(addWait(more(addReason(command)), until)))
+      .addHelpText('after', EXAMPLES(goal))
+      .action((devices: string[], flags: OrderFlags, typed: Command) =>
+        withSession(state, typed, (session) => order(session, goal, targetOf(devices, flags), flags)),
+      );
+  };
+  add(
+    'isolate',
+    'isolate devices from the network',
     'every device reports that it is isolated; a simulated one counts as failed',
-  ).action((devices: string[], flags: OrderFlags, command: Command) =>
-    withSession(state, command, (session) => {
-      const request = IsolateDevicesRequest.fromPartial({
-        devices,
-        reason: flags.reason,
-        releaseDelay: flags.for === undefined ? undefined : toDuration(flags.for),
-        requestId: newId(),
-      });
-      const send = async (): Promise<DeviceOrder[]> =>
-        (await session.api.unary(IsolationServiceService.isolateDevices, request)).orders;
-      return order(session, 'isolate', devices, flags, send);
-    }),
+    (command) =>
+      command.option(
+        '--for <duration>',
+        'release by itself after this time; 0 = never (default: as the device is set, 8h)',
+        parseReleaseDelay,
+      ),
   );
-
-  addWait(
-    addReason(
-      program
-        .command('release')
-        .description('end whichever isolation is active')
-        .argument('<device...>', 'names or ids'),
-    ),
+  add(
+    'release',
+    'end whichever isolation is active',
     'every device reports that it is released',
-  ).action((devices: string[], flags: OrderFlags, command: Command) =>
-    withSession(state, command, (session) => {
-      const request = ReleaseDevicesRequest.fromPartial({
-        devices,
-        reason: flags.reason,
-        requestId: newId(),
-      });
-      const send = async (): Promise<DeviceOrder[]> =>
-        (await session.api.unary(IsolationServiceService.releaseDevices, request)).orders;
-      return order(session, 'release', devices, flags, send);
-    }),
+    (command) => command,
   );
 }
 
-async function order(
-  session: Session,
-  goal: Goal,
-  devices: readonly string[],
-  flags: OrderFlags,
-  send: () => Promise<DeviceOrder[]>,
-): Promise<void> {
-  if (!flags.wait) return printOrders(session, goal, await send());
+function targetOf(devices: readonly string[], flags: FilterFlags): Target {
+  const filter = filterOf(flags);
+  if (filter && devices.length > 0) {
+    throw new CliError(
+      ExitCode.USAGE,
+      'names of devices and flags such as --group exclude each other',
+      'give the one or the other',
+    );
+  }
+  if (filter) return { kind: 'filter', filter };
+  if (devices.length > 0) return { kind: 'named', devices };
+  throw new CliError(
+    ExitCode.USAGE,
+    "missing required argument 'device': which devices are meant?",
+    'give names, or a flag such as --group or --tag; "--group root" is all of them',
+  );
+}
+
+async function order(session: Session, goal: Goal, target: Target, flags: OrderFlags): Promise<void> {
   const { io, api } = session;
-  const wait = await awaitOrders(goal, send, {
-    feed: watchDevices(devices, { api, clock: io.clock, random: io.random }),
+  const send = (part: Partial<OrderRequest>): Promise<DeviceOrder[]> =>
+    sendOrder(api, goal, flags, {
+      devices: target.kind === 'named' ? [...target.devices] : [],
+      filter: target.kind === 'filter' ? target.filter : undefined,
+      expectedDevices: 0,
+      validateOnly: false,
+      reason: flags.reason,
+      requestId: newId(),
+      ...part,
+    });
+  if (flags.dryRun) return printPreview(session, goal, await send({ validateOnly: true }));
+  // Made once: a repeat of the same order has the same request_id.
+  const requestId = newId();
+  let expectedDevices = 0;
+  if (target.kind === 'filter') {
+    const meant = await send({ validateOnly: true });
+    expectedDevices = meant.length;
+    await confirmMany(session, goal, meant, flags);
+  }
+  const now = (): Promise<DeviceOrder[]> => send({ requestId, expectedDevices });
+  if (!flags.wait) return printOrders(session, goal, await now());
+  const feedDeps = { api, clock: io.clock, random: io.random };
+  const waitDeps = {
     clock: io.clock,
     view: createWaitView(io.stderr, () => io.clock.wall()),
     timeoutMs: flags.timeout,
-    onInterrupt: (stop) => io.onInterrupt(stop),
-  });
+    onInterrupt: (stop: () => void) => io.onInterrupt(stop),
+  };
+  let wait: Wait;
+  if (target.kind === 'named') {
+    wait = await awaitOrders(goal, now, { feed: watchDevices(target.devices, feedDeps), ...waitDeps });
+  } else {
+    // Which devices to watch is known only now. Nothing is missed: a watch begins with every device as it is.
+    const orders = await now();
+    const feed = watchDevices(
+      orders.map(({ deviceId }) => deviceId),
+      feedDeps,
+    );
+    wait = await awaitOrders(goal, () => Promise.resolve(orders), { feed, ...waitDeps });
+  }
   printResults(session, wait);
   const error = waitError(wait, formatDuration(flags.timeout));
   if (error) throw error;
+}
+
+async function sendOrder(
+  api: Api,
+  goal: Goal,
+  flags: OrderFlags,
+  request: OrderRequest,
+): Promise<DeviceOrder[]> {
+  switch (goal) {
+    case 'isolate': {
+      const releaseDelay = flags.for === undefined ? undefined : toDuration(flags.for);
+      const isolate = IsolateDevicesRequest.fromPartial({ ...request, releaseDelay });
+      return (await api.unary(IsolationServiceService.isolateDevices, isolate)).orders;
+    }
+    case 'release': {
+      const release = ReleaseDevicesRequest.fromPartial(request);
+      return (await api.unary(IsolationServiceService.releaseDevices, release)).orders;
+    }
+  }
+}
+
+/** Names that are shown before somebody says yes. */
+const FIRST_NAMES = 10;
+
+function countText(goal: Goal, meant: readonly DeviceOrder[]): string {
+  const names = meant.slice(0, FIRST_NAMES).map(({ deviceName, deviceId }) => deviceName || deviceId);
+  const more = meant.length > FIRST_NAMES ? ` and ${meant.length - FIRST_NAMES} more` : '';
+  const devices = meant.length === 1 ? '1 device' : `${meant.length} devices`;
+  return printable(`${goal} ${devices}: ${names.join(', ')}${more}`);
+}
+
+/** One device needs no second word where nobody can be asked: it is what was asked for. */
+async function confirmMany(
+  { io }: Session,
+  goal: Goal,
+  meant: readonly DeviceOrder[],
+  flags: OrderFlags,
+): Promise<void> {
+  io.stderr.write(`${countText(goal, meant)}\n`);
+  if (!io.terminal && meant.length <= 1) return;
+  await confirm(io, 'Go ahead?', flags);
+}
+
+function printPreview({ printer }: Session, goal: Goal, meant: DeviceOrder[]): void {
+  printer.print(
+    () => ({ kind: 'text', text: `nothing is changed; would ${countText(goal, meant)}\n` }),
+    () => toProtoJson('IsolateDevicesResponse', IsolateDevicesResponse, { orders: meant }),
+  );
 }
 
 function printOrders({ printer }: Session, goal: Goal, orders: DeviceOrder[]): void {

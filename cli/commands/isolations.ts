@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { IsolationMode, isolationModeToJSON, type Isolation } from '../../shared/gen/cordon/v1/isolation.js';
+import { IsolationMode, Isolation, isolationModeToJSON } from '../../shared/gen/cordon/v1/isolation.js';
 import {
+  GetIsolationRequest,
   IsolationServiceService,
   ListIsolationsRequest,
   ListIsolationsResponse,
@@ -11,10 +12,10 @@ import { parseCount } from '../arguments.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { time, verificationCell, word } from '../view/device-rows.js';
+import { isolationRemaining, isolationView } from '../view/isolation.js';
 import { toProtoJson } from '../view/json.js';
 import { cell, type Cell } from '../view/table.js';
 import { endCauseText } from '../wait/progress.js';
-import { readDevices } from './devices.js';
 
 interface ListFlags {
   readonly device?: string;
@@ -22,11 +23,11 @@ interface ListFlags {
   readonly limit: number;
 }
 
-/** `cordon isolations list` */
+/** `cordon isolations ...` */
 export function addIsolationsCommands(program: Command, state: RunState): void {
-  program
-    .command('isolations')
-    .description('look at isolations, past and present')
+  const isolations = program.command('isolations').description('look at isolations, past and present');
+
+  isolations
     .command('list')
     .description('list isolations, newest first')
     .option('--device <device>', 'of this device alone')
@@ -35,9 +36,29 @@ export function addIsolationsCommands(program: Command, state: RunState): void {
     .action((flags: ListFlags, command: Command) =>
       withSession(state, command, (session) => listIsolations(session, flags)),
     );
+
+  isolations
+    .command('show')
+    .description('show one isolation: who, why, how long each step took, what passed, how it ended')
+    .argument('<id>', 'id as "list" shows it')
+    .action((id: string, _: unknown, command: Command) =>
+      withSession(state, command, (session) => showIsolation(session, id)),
+    );
 }
 
-async function listIsolations({ api, printer }: Session, flags: ListFlags): Promise<void> {
+async function showIsolation({ api, printer, io }: Session, id: string): Promise<void> {
+  const request = GetIsolationRequest.fromPartial({ id });
+  const { isolation = Isolation.fromPartial({ id }) } = await api.unary(
+    IsolationServiceService.getIsolation,
+    request,
+  );
+  printer.print(
+    () => isolationView(isolation, io.clock.wall()),
+    () => toProtoJson('Isolation', Isolation, isolation),
+  );
+}
+
+async function listIsolations({ api, printer, io }: Session, flags: ListFlags): Promise<void> {
   const isolations = await readPages(async (pageToken, pageSize) => {
     const request = ListIsolationsRequest.fromPartial({
       device: flags.device ?? '',
@@ -48,24 +69,31 @@ async function listIsolations({ api, printer }: Session, flags: ListFlags): Prom
     const page = await api.unary(IsolationServiceService.listIsolations, request);
     return { items: page.isolations, nextPageToken: page.nextPageToken };
   }, flags.limit);
-  const names = new Map<string, string>();
-  if (printer.format === 'table' && isolations.length > 0) {
-    for (const { id, name } of await readDevices(api)) names.set(id, name);
-  }
   printer.print(
     () => ({
       kind: 'table',
-      headings: ['DEVICE', 'MODE', 'BY', 'ORDERED', 'ENFORCED', 'VERIFIED', 'ENDED', 'REASON', 'ID'],
-      rows: isolations.map((isolation) => isolationRow(isolation, names)),
+      headings: [
+        'DEVICE',
+        'MODE',
+        'BY',
+        'ORDERED',
+        'ENFORCED',
+        'VERIFIED',
+        'ENDED',
+        'REMAINING',
+        'REASON',
+        'ID',
+      ],
+      rows: isolations.map((isolation) => isolationRow(isolation, io.clock.wall())),
       empty: 'no isolations',
     }),
     () => toProtoJson('ListIsolationsResponse', ListIsolationsResponse, { isolations, nextPageToken: '' }),
   );
 }
 
-function isolationRow(isolation: Isolation, names: ReadonlyMap<string, string>): Cell[] {
+function isolationRow(isolation: Isolation, now: number): Cell[] {
   return [
-    cell(names.get(isolation.deviceId) ?? isolation.deviceId),
+    cell(isolation.deviceName || isolation.deviceId),
     cell(
       isolation.mode === IsolationMode.ISOLATION_MODE_UNSPECIFIED
         ? '-'
@@ -78,6 +106,7 @@ function isolationRow(isolation: Isolation, names: ReadonlyMap<string, string>):
     isolation.endedAt
       ? cell(`${time(isolation.endedAt)} ${endCauseText(isolation.endCause)}`)
       : cell('active', 'good'),
+    isolationRemaining(isolation, now),
     cell(isolation.reason),
     cell(isolation.id, 'faint'),
   ];

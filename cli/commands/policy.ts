@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { hashPassword } from '../../shared/password-hash.js';
 import { LocalReleaseSettings, Policy } from '../../shared/gen/cordon/v1/policy.js';
@@ -43,6 +44,8 @@ interface PolicyFlags extends SettingsFlags, WriteFlags {
   readonly administratorWithoutPassword?: OnOff;
   readonly releaseUser?: string[];
 }
+
+const SALT_BYTES = 16;
 
 /** `cordon policy ...` */
 export function addPolicyCommands(program: Command, state: RunState): void {
@@ -135,7 +138,11 @@ export function addPolicyCommands(program: Command, state: RunState): void {
 
   addAllowUnresolved(
     addConfirm(
-      addFile(policies.command('apply').description('make or change a policy as a file says; shows the changes first')),
+      addFile(
+        policies
+          .command('apply')
+          .description('make or change a policy as a file says; shows the changes first'),
+      ),
     ),
   )
     .addHelpText(
@@ -259,8 +266,12 @@ async function createPolicy({ api, ...session }: Session, name: string, flags: P
 }
 
 async function setPolicy(session: Session, name: string, flags: PolicyFlags): Promise<void> {
-  requireChange(applyPolicyFlags(Policy.fromPartial({}), flags).mask, '--release-delay 4h');
-  const outcome = await changePolicy(session, name, (policy) => applyPolicyFlags(policy, flags), flags);
+  const change = (policy: Policy): ReturnType<typeof applyPolicyFlags> => {
+    const changed = applyPolicyFlags(policy, flags);
+    requireChange(changed.mask, '--release-delay 4h');
+    return changed;
+  };
+  const outcome = await changePolicy(session, name, change, flags);
   printOutcome(session, outcome, flags.dryRun ?? false);
 }
 
@@ -331,7 +342,9 @@ async function setPassword(
   name: string,
   flags: { stdin?: boolean; remove?: boolean },
 ): Promise<void> {
-  const passwordHash = flags.remove ? '' : await hashPassword(await readNewPassword(session.io, flags.stdin ?? false));
+  const passwordHash = flags.remove
+    ? ''
+    : await hashPassword(await readNewPassword(session.io, flags.stdin ?? false), randomBytes(SALT_BYTES));
   const outcome = await changePolicy(
     session,
     name,

@@ -1,3 +1,4 @@
+import { fromProfile } from '../../shared/exclusions/from-profile.js';
 import type { Exclusion, ExclusionProfile } from '../../shared/gen/cordon/v1/exclusion.js';
 import {
   IsolationSettings,
@@ -107,7 +108,7 @@ export function expandEntries(
         const profile = profiles.find(({ id }) => id === entry.profileId);
         if (!profile) throw unknownProfile(entry.profileId);
         const kept = current.filter(({ source }) => source?.profileId === entry.profileId);
-        return kept.length > 0 ? kept : profile.exclusions;
+        return kept.length > 0 ? kept : fromProfile(profile);
       }
     }
   });

@@ -152,6 +152,11 @@ export const exclusionList = z
       }
       seen.add(name);
     });
+    // Each rule has been checked already; what is left concerns the list.
+    const rules = entries.flatMap((one) => (one.kind === 'rule' ? [one.exclusion] : []));
+    for (const { field, description } of validateExclusions(rules, '')) {
+      if (field === '') context.addIssue({ code: 'custom', message: description });
+    }
   });
 
 const settings = {

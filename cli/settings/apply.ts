@@ -2,7 +2,10 @@ import type { JsonValue } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { z } from 'zod';
 import { isServiceError } from '../../shared/errors.js';
+import { withTrueSources } from '../../shared/exclusions/from-profile.js';
+import { profileVersions } from '../../shared/exclusions/profiles.js';
 import type { ExclusionProfile } from '../../shared/gen/cordon/v1/exclusion.js';
+import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { CreatePolicyRequest, PolicyServiceService } from '../../shared/gen/cordon/v1/policy_service.js';
 import { newId } from '../../shared/ids.js';
@@ -68,7 +71,7 @@ async function planPolicy(api: Api, file: PolicyFile): Promise<Plan> {
     );
   }
   const start = current ?? Policy.fromPartial({ settings: defaultSettings() });
-  const policy = mergePolicy(start, file, profiles);
+  const policy = withTrueSettings(mergePolicy(start, file, profiles), profiles);
   const changes = diffForms(current ? policyForm(current) : {}, policyForm(policy));
   return {
     holder: { kind: 'policy', policy },
@@ -95,7 +98,8 @@ async function planTask(api: Api, file: TaskFile): Promise<Plan> {
       : ({ kind: 'device', name: file.device } as const);
   const owner = await findOwner(api, ref);
   const current = owner.task;
-  const task = mergeTask(current ?? newTask({ ...owner, inherited: defaultSettings() }), file, profiles);
+  const start = current ?? newTask({ ...owner, inherited: defaultSettings() });
+  const task = withTrueSettings(mergeTask(start, file, profiles), profiles);
   const changes = diffForms(current ? taskForm(current) : {}, taskForm(task));
   return {
     holder: { kind: 'task', owner, task, exists: current !== undefined },
@@ -105,9 +109,21 @@ async function planTask(api: Api, file: TaskFile): Promise<Plan> {
   };
 }
 
-/** Profiles are asked for only where the file names one. */
+/** Profiles of the server are asked for only where the file names one. */
 async function neededProfiles(api: Api, { exclusions }: SettingsFile): Promise<ExclusionProfile[]> {
-  return exclusions?.some(({ kind }) => kind === 'profile') ? readProfiles(api) : [];
+  const named = exclusions?.some((entry) => entry.kind === 'profile' || entry.exclusion.source !== undefined);
+  return named ? readProfiles(api) : [];
+}
+
+/** As the server will store them: an edited rule is custom, whatever the file says of its source. */
+function withTrueSettings<Owner extends { readonly settings?: IsolationSettings | undefined }>(
+  owner: Owner,
+  profiles: readonly ExclusionProfile[],
+): Owner {
+  const { settings } = owner;
+  if (!settings) return owner;
+  const exclusions = withTrueSources(settings.exclusions, [...profileVersions(), ...profiles]);
+  return { ...owner, settings: { ...settings, exclusions } };
 }
 
 async function apply(session: Session, flags: ApplyFlags, plan: Plan): Promise<void> {

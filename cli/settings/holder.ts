@@ -1,5 +1,3 @@
-import { status } from '@grpc/grpc-js';
-import { isServiceError, readServiceError } from '../../shared/errors.js';
 import type { ExclusionHint } from '../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import type { Policy } from '../../shared/gen/cordon/v1/policy.js';
@@ -12,6 +10,7 @@ import {
 } from '../../shared/gen/cordon/v1/task_service.js';
 import { newId } from '../../shared/ids.js';
 import type { Api } from '../client.js';
+import { withoutOverwriting } from '../overtaken.js';
 import { readPolicy } from './policies.js';
 import { findOwner, newTask, type TaskOwner } from './tasks.js';
 
@@ -78,31 +77,19 @@ export function withSettings(holder: Holder, settings: IsolationSettings): Holde
 }
 
 /**
- * Reads, changes and writes. Somebody who was faster is not overwritten: the change is made once more, to what is there
- * now.
- * @param change of what was read, and the fields that it changes
+ * Changes what somebody else may be changing too.
+ * @param change of what was read, and the fields that it changes; may be called twice
  */
-export async function changeHolder(
+export function changeHolder(
   api: Api,
   ref: HolderRef,
   change: (holder: Holder) => { readonly holder: Holder; readonly mask: readonly string[] },
   options: WriteOptions,
 ): Promise<Outcome> {
-  const attempt = async (): Promise<Outcome> => {
+  return withoutOverwriting(async () => {
     const { holder, mask } = change(await readHolder(api, ref));
     return writeHolder(api, holder, mask, options);
-  };
-  try {
-    return await attempt();
-  } catch (error) {
-    if (!isOvertaken(error)) throw error;
-    return attempt();
-  }
-}
-
-function isOvertaken(error: unknown): boolean {
-  if (!isServiceError(error) || error.code !== status.ABORTED) return false;
-  return readServiceError(error).reason === 'ETAG_MISMATCH';
+  });
 }
 
 /** Writes the fields of a mask, if nobody has changed the record since it was read. */

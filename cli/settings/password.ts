@@ -27,7 +27,8 @@ export async function readNewPassword(io: CliIo, stdin: boolean): Promise<string
 function check(password: string): string {
   if (password === '') throw refused('the password is empty', 'type one, or use --remove for none');
   if (/[\r\n\0]/.test(password)) throw refused('a password has one line', 'send one line');
-  if (characters(password) > LONGEST) throw refused(`a password has at most ${LONGEST} characters`, 'use a shorter one');
+  if (characters(password) > LONGEST)
+    throw refused(`a password has at most ${LONGEST} characters`, 'use a shorter one');
   return password;
 }
 

@@ -134,7 +134,7 @@ function factFields(device: Device): Field[] {
   ];
 }
 
-function checkCell({ name, result, detail }: EvidenceCheck): Cell {
+export function checkCell({ name, result, detail }: EvidenceCheck): Cell {
   const tone =
     result === CheckResult.CHECK_RESULT_PASSED
       ? 'good'
