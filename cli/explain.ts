@@ -1,5 +1,5 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { isServiceError, readServiceError } from '../shared/errors.js';
+import { isServiceError, readServiceError, type Violation } from '../shared/errors.js';
 import { formatDuration } from '../shared/time.js';
 import { CliError, ExitCode } from './exit.js';
 import { printable } from './view/printable.js';
@@ -22,7 +22,7 @@ export function errorLine(error: CliError): string {
 }
 
 function explainCall(error: ServiceError, server: string): CliError {
-  const { code, message, reason, retryAfterMs } = readServiceError(error);
+  const { code, message, reason, retryAfterMs, violations } = readServiceError(error);
   switch (code) {
     case status.UNAVAILABLE:
       return explainUnavailable(message, reason, server);
@@ -45,7 +45,25 @@ function explainCall(error: ServiceError, server: string): CliError {
         'ask an administrator for a token with a higher role ("cordon token create")',
       );
     case status.INVALID_ARGUMENT:
-      return new CliError(ExitCode.USAGE, message, 'correct the value and try again');
+      return new CliError(
+        ExitCode.USAGE,
+        violations.length > 1 ? violationsText(violations) : message,
+        violations.some(({ field }) => field === 'expected_devices')
+          ? 'devices came or went since they were counted: nothing was ordered; repeat the command'
+          : 'correct the value and try again',
+      );
+    case status.ABORTED:
+      return new CliError(
+        ExitCode.REFUSED,
+        message,
+        'somebody changed it meanwhile: look at it as it is now, and repeat what still applies',
+      );
+    case status.ALREADY_EXISTS:
+      return new CliError(
+        ExitCode.REFUSED,
+        message,
+        reason === 'ALREADY_EXISTS' ? 'take another name, or change the one that is there' : 'try again',
+      );
     case status.NOT_FOUND:
       return new CliError(
         ExitCode.REFUSED,
@@ -67,18 +85,34 @@ function explainCall(error: ServiceError, server: string): CliError {
         'use a "cordon" of the same version as the server',
       );
     case status.FAILED_PRECONDITION:
-      return new CliError(
-        ExitCode.REFUSED,
-        message,
-        reason === 'DEVICE_ISOLATED'
-          ? 'release the device first, or repeat with --force'
-          : '"cordon devices show" tells the state',
-      );
+      return new CliError(ExitCode.REFUSED, message, preconditionAdvice(reason));
     case status.INTERNAL:
     case status.UNKNOWN:
       return new CliError(ExitCode.REFUSED, `${server}: ${message}`, 'look into the log of the server');
     default:
       return new CliError(ExitCode.REFUSED, message, 'try again, then look into the log of the server');
+  }
+}
+
+/** Violations that one line names; the rest is counted. */
+const MOST_VIOLATIONS = 5;
+
+function violationsText(violations: readonly Violation[]): string {
+  const shown = violations
+    .slice(0, MOST_VIOLATIONS)
+    .map(({ field, description }) => `${field}: ${description}`);
+  const more = violations.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+function preconditionAdvice(reason: string): string {
+  switch (reason) {
+    case 'DEVICE_ISOLATED':
+      return 'release the device first, or repeat with --force';
+    case 'IN_USE':
+      return 'move or remove what it holds first; "cordon group tree" and "cordon devices list --group" show it';
+    default:
+      return '"cordon devices show" tells the state';
   }
 }
 

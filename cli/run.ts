@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { addCompletion, deviceNames } from './completion.js';
+import { addCompletion, NO_NAMES, readNames } from './completion.js';
 import { ExitCode } from './exit.js';
 import { errorLine, explain } from './explain.js';
 import type { CliIo } from './io.js';
@@ -15,7 +15,7 @@ export async function run(args: readonly string[], io: CliIo): Promise<ExitCode>
   const state: RunState = { io, server: undefined };
   const program = createProgram(state);
   try {
-    addCompletion(program, args[0] === 'complete' ? await deviceNames(io) : [], io.stdout);
+    addCompletion(program, args[0] === 'complete' ? await readNames(io) : NO_NAMES, io.stdout);
     await program.parseAsync([...args], { from: 'user' });
     return ExitCode.DONE;
   } catch (error) {

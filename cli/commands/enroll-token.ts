@@ -26,6 +26,7 @@ interface CreateFlags {
   readonly uses: number;
   /** Milliseconds. */
   readonly ttl?: number;
+  readonly group?: string;
 }
 
 /** `cordon enroll-token ...` */
@@ -41,6 +42,7 @@ export function addEnrollTokenCommands(program: Command, state: RunState): void 
       'how long it works (default: 24h)',
       parseDurationWithin(MINUTE_MS, 365 * DAY_MS, 'From 1m to 365d.'),
     )
+    .option('--group <group>', 'group of the devices: path, id or root (default: root)')
     .action((flags: CreateFlags, command: Command) =>
       withSession(state, command, (session) => createToken(session, flags)),
     );
@@ -71,10 +73,14 @@ export function addEnrollTokenCommands(program: Command, state: RunState): void 
     );
 }
 
-async function createToken({ api, printer, settings }: Session, { uses, ttl }: CreateFlags): Promise<void> {
+async function createToken(
+  { api, printer, settings }: Session,
+  { uses, ttl, group }: CreateFlags,
+): Promise<void> {
   const request = CreateEnrollmentTokenRequest.fromPartial({
     maxUses: uses,
     ttl: ttl === undefined ? undefined : toDuration(ttl),
+    groupId: group ?? '',
     requestId: newId(),
   });
   const response = await api.unary(DeviceServiceService.createEnrollmentToken, request);

@@ -23,12 +23,7 @@ import {
 } from '../settings/flags.js';
 import { changeHolder, settingsOf, withSettings } from '../settings/holder.js';
 import { printOutcome } from '../settings/outcome.js';
-import {
-  findOwner,
-  readEffectiveTask,
-  readTasks,
-  type TaskOwner,
-} from '../settings/tasks.js';
+import { findOwner, readEffectiveTask, readTasks, type TaskOwner } from '../settings/tasks.js';
 import { toProtoJson } from '../view/json.js';
 import { printable } from '../view/printable.js';
 import { delayText, settingsView, taskView } from '../view/settings.js';

@@ -128,6 +128,7 @@ function factFields(device: Device): Field[] {
     ['System', facts && cell(`${facts.os} ${facts.osRelease} ${facts.architecture}`)],
     ['Addresses', text(facts?.addresses.join(', '))],
     ['Agent', text(device.agentVersion)],
+    ['Group', cell(device.groupPath || 'root')],
     ['Tags', text(device.tags.join(', '))],
     ['Enrolled at', device.enrolledAt && cell(time(device.enrolledAt))],
     ['Certificate until', device.certificateExpiresAt && cell(time(device.certificateExpiresAt))],
