@@ -1,10 +1,12 @@
 import { characters } from './characters.js';
 import type { Violation } from './errors.js';
 import { validateExclusions } from './exclusions/validate.js';
-import { ServerLossAction, UnconfirmedAction, type IsolationSettings } from './gen/cordon/v1/isolation.js';
+import { IsolationSettings, ServerLossAction, UnconfirmedAction } from './gen/cordon/v1/isolation.js';
 import type { Duration } from './gen/google/protobuf/duration.js';
 import { fromDuration, isReleaseDelay } from './time.js';
 
+/** A message of the stream takes 4 MiB and can carry the settings of both modes. */
+const MOST_BYTES = 1.5 * 1024 * 1024;
 const DELAY_RULE = 'must be 0 (never) or 1 minute to 9999 hours';
 
 /**
@@ -14,6 +16,13 @@ const DELAY_RULE = 'must be 0 (never) or 1 minute to 9999 hours';
  */
 export function validateSettings(settings: IsolationSettings, path: string): Violation[] {
   const found = validateExclusions(settings.exclusions, `${path}.exclusions`);
+  const bytes = IsolationSettings.encode(settings).finish().length;
+  if (bytes > MOST_BYTES) {
+    found.push({
+      field: `${path}.exclusions`,
+      description: `makes the settings ${bytes} bytes large; at most ${MOST_BYTES} bytes (1.5 MiB)`,
+    });
+  }
   found.push(...validateDelay(settings.releaseDelay, `${path}.release_delay`));
   if (characters(settings.notificationText) > 2000) {
     found.push({ field: `${path}.notification_text`, description: 'must have at most 2000 characters' });

@@ -14,6 +14,9 @@ export interface AddressRange {
 /** The rule that a text breaks. */
 export class AddressError extends Error {}
 
+/** Two IPv6 addresses in their longest form with a dash. Longer texts are not repeated in an error. */
+const LONGEST_TEXT = 100;
+
 const familyOf = (address: ipaddr.IPv4 | ipaddr.IPv6): Family => (address.kind() === 'ipv4' ? 4 : 6);
 
 function parseOne(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
@@ -44,6 +47,8 @@ export function isPlainAddress(text: string): boolean {
  * @throws AddressError that says which rule the text breaks
  */
 export function parseAddressRange(text: string): AddressRange {
+  if (text === '') throw new AddressError('is empty; leave the entry out for any address');
+  if (text.length > LONGEST_TEXT) throw new AddressError('is longer than any address or range');
   const [left = '', right, ...rest] = text.split('-');
   if (rest.length > 0) throw new AddressError(`"${text}" is not a range: more than one dash`);
   if (right !== undefined) return parseRange(text, left.trim(), right.trim());

@@ -3,14 +3,11 @@ import type { Rule, UnsupportedRule } from '../plan.js';
 import { cgroupMatch, type CgroupMatch } from './cgroup-match.js';
 import {
   addressIntervals,
-  addressText,
-  disjoint,
   portIntervals,
-  portText,
   union,
   type Interval,
-  type Rectangle,
-} from './intervals.js';
+} from '../../../shared/exclusions/intervals.js';
+import { addressText, disjoint, portText, type Rectangle } from './intervals.js';
 
 /** A named set of the table. */
 export interface NftSet {
@@ -129,6 +126,7 @@ function addPortSets(
 }
 
 function product(rule: Rule, family: Family, ports: readonly Interval[]): Rectangle[] {
+  if (rule.remoteAddresses.length === 0) return [];
   return addressIntervals(rule.remoteAddresses, family).flatMap((addresses) =>
     ports.map((one) => ({ addresses, ports: one })),
   );
@@ -215,6 +213,7 @@ function singleMatchers(rule: Rule, program: string): Matcher[] {
 }
 
 function addressList(ranges: readonly AddressRange[], family: Family): string | undefined {
+  if (ranges.length === 0) return undefined;
   const intervals = union(addressIntervals(ranges, family));
   if (intervals.length === 0) return undefined;
   return `{ ${intervals.map((one) => addressText(one, family)).join(', ')} }`;

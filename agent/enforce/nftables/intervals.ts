@@ -1,45 +1,10 @@
-import type { AddressRange, Family } from '../../../shared/exclusions/address.js';
-import type { Ports } from '../plan.js';
-
-/** Whole numbers from first to last, both included: ports, or addresses as numbers. */
-export interface Interval {
-  readonly first: bigint;
-  readonly last: bigint;
-}
+import type { Family } from '../../../shared/exclusions/address.js';
+import { byFirst, union, type Interval } from '../../../shared/exclusions/intervals.js';
 
 /** Addresses times ports: what one element of a concatenated nftables set holds. */
 export interface Rectangle {
   readonly addresses: Interval;
   readonly ports: Interval;
-}
-
-const ANY_PORT: Interval = { first: 0n, last: 65_535n };
-
-/** Ports as intervals; none means any. */
-export function portIntervals(ports: readonly Ports[]): Interval[] {
-  if (ports.length === 0) return [ANY_PORT];
-  return ports.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) }));
-}
-
-/** Addresses of one IP version as intervals. */
-export function addressIntervals(ranges: readonly AddressRange[], family: Family): Interval[] {
-  return ranges
-    .filter((range) => range.family === family)
-    .map(({ first, last }) => ({ first: toNumber(first), last: toNumber(last) }));
-}
-
-/** Fewest intervals that hold the same numbers, ascending, neither overlapping nor touching. */
-export function union(intervals: readonly Interval[]): Interval[] {
-  const merged: Interval[] = [];
-  for (const next of [...intervals].sort(byFirst)) {
-    const last = merged.at(-1);
-    if (last && next.first <= last.last + 1n) {
-      merged[merged.length - 1] = { first: last.first, last: next.last > last.last ? next.last : last.last };
-    } else {
-      merged.push(next);
-    }
-  }
-  return merged;
 }
 
 /**
@@ -90,17 +55,6 @@ export function addressText({ first, last }: Interval, family: Family): string {
   return first === last ? text : `${text}-${toAddress(last, family)}`;
 }
 
-/** Reads canonical text only, as `AddressRange` has it: a plan can hold 10,000 exclusions with 256 addresses each. */
-function toNumber(address: string): bigint {
-  if (!address.includes(':')) {
-    return BigInt(address.split('.').reduce((number, part) => number * 256 + Number(part), 0));
-  }
-  const [head, tail] = address.split('::').map((half) => (half === '' ? [] : half.split(':')));
-  const known = [...(head ?? []), ...(tail ?? [])];
-  const groups = [...(head ?? []), ...Array<string>(8 - known.length).fill('0'), ...(tail ?? [])];
-  return BigInt(`0x${groups.map((group) => group.padStart(4, '0')).join('')}`);
-}
-
 function toAddress(number: bigint, family: Family): string {
   if (family === 4) {
     const bits = Number(number);
@@ -110,8 +64,4 @@ function toAddress(number: bigint, family: Family): string {
     .toString(16)
     .padStart(32, '0')
     .replace(/(.{4})(?=.)/g, '$1:');
-}
-
-function byFirst(a: Interval, b: Interval): number {
-  return a.first < b.first ? -1 : a.first > b.first ? 1 : 0;
 }

@@ -1,14 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  addressIntervals,
-  addressText,
-  disjoint,
-  union,
-  type Interval,
-  type Rectangle,
-} from '../../../../../agent/enforce/nftables/intervals.js';
+import { addressText, disjoint, type Rectangle } from '../../../../../agent/enforce/nftables/intervals.js';
 import { parseAddressRange } from '../../../../../shared/exclusions/address.js';
+import { addressIntervals, union, type Interval } from '../../../../../shared/exclusions/intervals.js';
 
 const interval = (max: number): fc.Arbitrary<Interval> =>
   fc
