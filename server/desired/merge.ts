@@ -3,10 +3,12 @@ import type { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { defaultSettings, type DeviceSettings } from './settings.js';
 
 /** What of a policy reaches a device. */
-export type PolicyContent = Pick<
+export interface PolicyContent extends Pick<
   Policy,
-  'automaticIsolation' | 'settings' | 'trustedDetectors' | 'localRelease'
->;
+  'automaticIsolation' | 'trustedDetectors' | 'localRelease'
+> {
+  readonly settings: IsolationSettings;
+}
 
 /**
  * Settings of a device from what applies to it. Manual isolation has the task's settings and automatic isolation the
@@ -20,7 +22,7 @@ export function mergeSettings(
 ): DeviceSettings {
   return {
     manualSettings: task ?? defaultSettings(),
-    automaticSettings: policy?.automaticIsolation ? (policy.settings ?? defaultSettings()) : undefined,
+    automaticSettings: policy?.automaticIsolation ? policy.settings : undefined,
     localRelease: policy?.localRelease,
     trustedDetectors: policy?.trustedDetectors ?? [],
   };

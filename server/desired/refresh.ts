@@ -1,8 +1,8 @@
 import { IsolationSettings, IsolationMode } from '../../shared/gen/cordon/v1/isolation.js';
-import { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { inChunks } from '../store/chunks.js';
 import type { Reader, Tx } from '../store/store.js';
-import { mergeSettings } from './merge.js';
+import { mergeSettings, type PolicyContent } from './merge.js';
+import { decodePolicy } from './policies.js';
 import { keepSettings } from './settings.js';
 import { loadSources, type Sources } from './sources.js';
 
@@ -66,7 +66,7 @@ async function members(tx: Tx, { tree }: Sources, concerned: Concerned): Promise
 class Merged {
   private readonly hashes = new Map<string, string>();
   private readonly automatic = new Map<string, boolean>();
-  private readonly policies = new Map<string, Policy>();
+  private readonly policies = new Map<string, PolicyContent>();
   private readonly tasks = new Map<string, IsolationSettings>();
 
   constructor(
@@ -95,7 +95,7 @@ class Merged {
     return this.automatic.get(hash) ?? false;
   }
 
-  private async policy(id: string): Promise<Policy> {
+  private async policy(id: string): Promise<PolicyContent> {
     return this.policies.get(id) ?? remember(this.policies, id, await readPolicy(this.tx, id));
   }
 
@@ -109,13 +109,13 @@ function remember<Value>(known: Map<string, Value>, key: string, value: Value): 
   return value;
 }
 
-async function readPolicy(db: Reader, id: string): Promise<Policy> {
+async function readPolicy(db: Reader, id: string): Promise<PolicyContent> {
   const row = await db
     .selectFrom('policies')
     .select('policy_proto')
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
-  return Policy.decode(row.policy_proto);
+  return decodePolicy(row);
 }
 
 async function readTask(db: Reader, id: string): Promise<IsolationSettings> {
