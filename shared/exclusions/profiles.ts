@@ -1,117 +1,18 @@
-import { ExclusionDirection, ExclusionProfile, type Exclusion } from '../gen/cordon/v1/exclusion.js';
+import { Exclusion, type ExclusionProfile } from '../gen/cordon/v1/exclusion.js';
+import type { PortRange } from '../gen/cordon/v1/network.js';
+import { PROFILE_DATA } from './profiles/all.js';
+import type { PortData, ProfileData, RuleData, VersionData } from './profiles/profile-data.js';
 
-const TCP = 6;
-const UDP = 17;
-const { EXCLUSION_DIRECTION_INBOUND: IN, EXCLUSION_DIRECTION_OUTBOUND: OUT } = ExclusionDirection;
-
-interface Rule {
-  readonly name: string;
-  readonly direction: ExclusionDirection;
-  readonly protocol: number;
-  readonly local?: number;
-  readonly remote?: number;
-  readonly remoteAddresses?: readonly string[];
-}
-
-interface ProfileData {
-  readonly id: string;
-  readonly displayName: string;
-  readonly version: number;
-  readonly isDefault: boolean;
-  readonly references: readonly string[];
-  readonly rules: readonly Rule[];
-}
-
-/** Standard profiles as data: the RFC of each port beside it. */
-const PROFILES: readonly ProfileData[] = [
-  {
-    id: 'dns-client',
-    displayName: 'DNS client',
-    version: 1,
-    isDefault: true,
-    references: ['RFC 1035 section 4.2 (port 53, UDP and TCP)', 'RFC 7766 (DNS over TCP)'],
-    rules: [
-      { name: 'DNS queries (UDP)', direction: OUT, protocol: UDP, remote: 53 },
-      { name: 'DNS queries (TCP)', direction: OUT, protocol: TCP, remote: 53 },
-    ],
-  },
-  {
-    id: 'dns-server',
-    displayName: 'DNS server',
-    version: 1,
-    isDefault: true,
-    references: ['RFC 1035 section 4.2 (port 53, UDP and TCP)', 'RFC 7766 (DNS over TCP)'],
-    rules: [
-      { name: 'DNS service (UDP)', direction: IN, protocol: UDP, local: 53 },
-      { name: 'DNS service (TCP)', direction: IN, protocol: TCP, local: 53 },
-    ],
-  },
-  {
-    id: 'dhcp-client',
-    displayName: 'DHCP client',
-    version: 1,
-    isDefault: true,
-    references: [
-      'RFC 2131 section 4.1 (ports 67 and 68; section 4.4.5: renewal is unicast)',
-      'RFC 8415 section 7.2 (ports 546 and 547)',
-    ],
-    rules: [
-      { name: 'DHCP requests', direction: OUT, protocol: UDP, local: 68, remote: 67 },
-      // An answer from another address than the one asked (relay, broadcast) is a flow of its own.
-      { name: 'DHCP answers', direction: IN, protocol: UDP, local: 68, remote: 67 },
-      { name: 'DHCPv6 requests', direction: OUT, protocol: UDP, local: 546, remote: 547 },
-      { name: 'DHCPv6 answers', direction: IN, protocol: UDP, local: 546, remote: 547 },
-    ],
-  },
-  {
-    id: 'dhcp-server',
-    displayName: 'DHCP server',
-    version: 1,
-    isDefault: true,
-    references: [
-      'RFC 2131 section 4.1 (ports 67 and 68; relays send from port 67)',
-      'RFC 8415 section 7.2 (ports 546 and 547)',
-    ],
-    rules: [
-      { name: 'DHCP service', direction: IN, protocol: UDP, local: 67 },
-      { name: 'DHCP offers to clients', direction: OUT, protocol: UDP, local: 67, remote: 68 },
-      { name: 'DHCPv6 service', direction: IN, protocol: UDP, local: 547 },
-      { name: 'DHCPv6 answers to clients', direction: OUT, protocol: UDP, local: 547, remote: 546 },
-    ],
-  },
-];
-
-function toExclusion(profile: ProfileData, rule: Rule): Exclusion {
-  const port = (number: number | undefined): { first: number; last: number }[] =>
-    number === undefined ? [] : [{ first: number, last: number }];
-  return {
-    name: rule.name,
-    description: '',
-    disabled: false,
-    direction: rule.direction,
-    protocol: rule.protocol,
-    localPorts: port(rule.local),
-    remotePorts: port(rule.remote),
-    localAddresses: [],
-    remoteAddresses: [...(rule.remoteAddresses ?? [])],
-    remoteHost: '',
-    application: undefined,
-    source: { profileId: profile.id, version: profile.version },
-  };
+/** Every version of every standard profile; the versions of one profile oldest first. */
+export function profileVersions(): ExclusionProfile[] {
+  return PROFILE_DATA.flatMap((profile) =>
+    profile.versions.map((version, index) => toProfile(profile, version, index + 1)),
+  );
 }
 
 /** Every standard profile in its newest version. */
 export function standardProfiles(): ExclusionProfile[] {
-  return PROFILES.map((profile) =>
-    ExclusionProfile.fromPartial({
-      id: profile.id,
-      displayName: profile.displayName,
-      version: profile.version,
-      isDefault: profile.isDefault,
-      references: [...profile.references],
-      exclusions: profile.rules.map((rule) => toExclusion(profile, rule)),
-    }),
-  );
+  return newestProfiles(profileVersions());
 }
 
 /** What a new task or policy excludes (seed: DNS and DHCP, client and server). */
@@ -119,4 +20,52 @@ export function defaultExclusions(): Exclusion[] {
   return standardProfiles()
     .filter((profile) => profile.isDefault)
     .flatMap((profile) => profile.exclusions);
+}
+
+/**
+ * One standard profile; undefined where there is none with this id and version.
+ * @param version default: the newest
+ */
+export function findProfile(id: string, version?: number): ExclusionProfile | undefined {
+  const candidates = version === undefined ? standardProfiles() : profileVersions();
+  return candidates.find(
+    (profile) => profile.id === id && (version === undefined || profile.version === version),
+  );
+}
+
+/** The newest version of each profile, in the order in which the profiles appear. */
+export function newestProfiles(versions: readonly ExclusionProfile[]): ExclusionProfile[] {
+  const newest = new Map<string, ExclusionProfile>();
+  for (const profile of versions) {
+    const known = newest.get(profile.id);
+    if (!known || known.version < profile.version) newest.set(profile.id, profile);
+  }
+  return [...newest.values()];
+}
+
+function toProfile(profile: ProfileData, { change, rules }: VersionData, version: number): ExclusionProfile {
+  const { id, displayName, description, isDefault } = profile;
+  const references = [...new Set(rules.map((rule) => rule.source))];
+  const exclusions = rules.map((rule) => toExclusion(rule, id, version));
+  return { id, displayName, description, isDefault, version, change, references, exclusions };
+}
+
+function toExclusion(rule: RuleData, profileId: string, version: number): Exclusion {
+  const { windowsService } = rule;
+  return Exclusion.fromPartial({
+    name: rule.name,
+    description: rule.description ?? '',
+    direction: rule.direction,
+    protocol: rule.protocol,
+    localPorts: (rule.local ?? []).map(toPortRange),
+    remotePorts: (rule.remote ?? []).map(toPortRange),
+    remoteAddresses: [...(rule.remoteAddresses ?? [])],
+    application: windowsService ? { target: { $case: 'windowsService', value: windowsService } } : undefined,
+    source: { profileId, version },
+  });
+}
+
+function toPortRange(port: PortData): PortRange {
+  const [first, last] = typeof port === 'number' ? [port, port] : port;
+  return { first, last };
 }
