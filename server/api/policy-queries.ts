@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { invalid } from '../../shared/errors.js';
+import { profileUpdates } from '../../shared/exclusions/from-profile.js';
 import type { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
 import type {
@@ -54,7 +55,7 @@ export function policyMessage(row: PolicyRow, groupPath: string, reader: Role): 
       hasPassword: localRelease.passwordHash !== '',
     },
     etag: etagOf(row),
-    profileUpdates: [],
+    profileUpdates: profileUpdates(settings.exclusions),
     groupPath,
   };
 }

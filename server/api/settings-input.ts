@@ -1,4 +1,5 @@
 import { invalid } from '../../shared/errors.js';
+import { withTrueSources } from '../../shared/exclusions/from-profile.js';
 import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { validateSettings } from '../../shared/isolation-settings.js';
 import { RELEASE_DELAY, toDuration } from '../../shared/time.js';
@@ -62,5 +63,10 @@ export function bringsExclusions(mask: Mask<string>): boolean {
 function checked(settings: IsolationSettings, path: string): IsolationSettings {
   const violations = validateSettings(settings, path);
   if (violations.length > 0) throw invalid(violations);
-  return { ...settings, releaseDelay: settings.releaseDelay ?? toDuration(RELEASE_DELAY.defaultMs) };
+  return {
+    ...settings,
+    // A copied rule that was edited is a custom one, whatever the client says of it.
+    exclusions: withTrueSources(settings.exclusions),
+    releaseDelay: settings.releaseDelay ?? toDuration(RELEASE_DELAY.defaultMs),
+  };
 }
