@@ -5,7 +5,7 @@ import { commandService } from './api/command-service.js';
 import { isolationService } from './api/isolation-service.js';
 import { watchDevices } from './api/watch-devices.js';
 import { expireOverdue, forgetOld } from './commands/queue.js';
-import { SettingsReader } from './desired/settings.js';
+import { SettingsReader, pruneSettings } from './desired/settings.js';
 import { agentService } from './link/agent-service.js';
 import { DeviceChanges } from './link/device-changes.js';
 import { Registry } from './link/registry.js';
@@ -13,6 +13,8 @@ import type { AgentPlane, PlaneDeps } from './plane.js';
 
 /** Commands that nobody accepted in time are ended this often, milliseconds. */
 const EXPIRE_EVERY_MS = 30_000;
+/** Settings that no device has any more are kept this long at most, milliseconds. */
+const PRUNE_EVERY_MS = 3_600_000;
 
 /** Puts together what serves the agents: streams, their registry, and the services that steer them. */
 export function createAgentPlane({ store, clock, log, identity, config }: PlaneDeps): AgentPlane {
@@ -43,17 +45,21 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
     (error) => log.error({ err: error }, 'old commands could not be ended; tried again'),
   );
 
+  const stopPruning = every(
+    clock,
+    PRUNE_EVERY_MS,
+    () => store.write((tx) => pruneSettings(tx)),
+    (error) => log.error({ err: error }, 'settings that nobody has could not be forgotten; tried again'),
+  );
+
+  const desiredChanged = (deviceIds: readonly string[]): void => {
+    registry.pokeDesired(deviceIds);
+    for (const id of deviceIds) changes.emit(id);
+  };
+
   return {
     agentService: agents,
-    isolation: isolationService({
-      db: store.read,
-      clock,
-      settings,
-      changed: (deviceIds) => {
-        registry.pokeDesired(deviceIds);
-        for (const id of deviceIds) changes.emit(id);
-      },
-    }),
+    isolation: isolationService({ db: store.read, clock, settings, changed: desiredChanged }),
     commands: commandService({
       db: store.read,
       clock,
@@ -66,12 +72,14 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
       registry.refuse(deviceId, new CordonError(status.PERMISSION_DENIED, reason, message));
     },
     deviceChanged: (deviceId) => changes.emit(deviceId),
+    desiredChanged,
     drain: async () => {
       agents.refuseNew();
       await registry.drain(config.reconnect_spread_seconds * 500, 'planned stop');
     },
     close: async () => {
       stopExpiry();
+      stopPruning();
       await registry.close();
       changes.close();
     },

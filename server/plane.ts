@@ -34,6 +34,8 @@ export interface AgentPlane {
   refuse(deviceId: string, reason: ErrorReason): void;
   /** A record changed outside the plane (enrolled, banned, removed, ...): feeds must show it. */
   deviceChanged(deviceId: string): void;
+  /** The desired state of these devices has changed: their streams are to be told, and feeds must show it. */
+  desiredChanged(deviceIds: readonly string[]): void;
   /** Tells every agent that the server is about to stop. Resolves when they were told; the caller bounds the wait. */
   drain(): Promise<void>;
   /** Ends what the plane owns, timers and subscriptions, and stores what was waiting. */

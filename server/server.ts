@@ -1,10 +1,12 @@
 import { Server } from '@grpc/grpc-js';
 import type { CancelTimer, Clock } from '../shared/clock.js';
 import type { Logger } from '../shared/log.js';
+import type { HostResolver } from './api/known-hosts.js';
 import { purgeOldAnswers } from './api/replay.js';
 import type { ServerConfig } from './config.js';
 import { takeDataDir } from './data-dir.js';
 import { firstAdministrator } from './identity/api-tokens.js';
+import { systemHosts } from './host-resolver.js';
 import { CertificateAuthority } from './identity/ca.js';
 import { DeviceIdentity } from './identity/device-identity.js';
 import { Enrollment } from './identity/enrollment.js';
@@ -21,6 +23,8 @@ export interface ServerParts {
   readonly log: Logger;
   readonly clock: Clock;
   readonly plane: MakePlane;
+  /** Looks up host names in exclusions. Default: as this computer does. */
+  readonly hosts?: HostResolver;
 }
 
 export interface RunningServer {
@@ -50,7 +54,7 @@ export async function startServer(config: ServerConfig, parts: ServerParts): Pro
 
 async function start(
   config: ServerConfig,
-  { log, clock, plane: makePlane }: ServerParts,
+  { log, clock, plane: makePlane, hosts = systemHosts }: ServerParts,
   teardown: Teardown,
 ): Promise<RunningServer> {
   const folder = takeDataDir(config.data_dir);
@@ -80,6 +84,7 @@ async function start(
     clock,
     log,
     plane,
+    hosts,
     enrollment: new Enrollment({ store, clock, ca, identity }),
     caFingerprint: ca.fingerprint,
     stopping: stopping.signal,

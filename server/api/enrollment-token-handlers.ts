@@ -10,8 +10,10 @@ import type {
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
 import { createEnrollmentToken, revokeEnrollmentToken } from '../identity/enrollment-tokens.js';
+import { ROOT_GROUP, loadGroups } from '../groups/tree.js';
 import { appendAudit } from '../store/audit.js';
 import type { Store } from '../store/store.js';
+import { findGroup } from './group-lookup.js';
 import type { Handlers } from './handlers.js';
 import { enrollmentTokenMessage } from './messages.js';
 import { page, pageSize, pageStart } from './page.js';
@@ -51,17 +53,13 @@ function create({
       if (maxUses > MOST_USES) {
         throw invalid([{ field: 'max_uses', description: `must be 1 to ${MOST_USES}` }]);
       }
-      if (request.groupId !== '') {
-        throw invalid([
-          { field: 'group_id', description: 'no such group; leave it empty for the root group' },
-        ]);
-      }
+      const group = request.groupId === '' ? ROOT_GROUP : await findGroup(tx, request.groupId);
       const ttl = durationWithin('ttl', request.ttl, MINUTE_MS, 365 * DAY_MS) ?? DAY_MS;
       const now = clock.wall();
       const wanted = {
         maxUses,
         expiresAt: now + ttl,
-        groupId: request.groupId,
+        groupId: group.id,
         createdBy: caller.operatorName,
       };
       const { row, secret } = await createEnrollmentToken(tx, wanted, now);
@@ -69,7 +67,12 @@ function create({
         occurredAt: now,
         actor: caller.operatorName,
         action: 'enrollment_token.create',
-        details: { id: row.id, max_uses: maxUses, expires_at: new Date(wanted.expiresAt).toISOString() },
+        details: {
+          id: row.id,
+          max_uses: maxUses,
+          expires_at: new Date(wanted.expiresAt).toISOString(),
+          group: (await loadGroups(tx)).path(group.id),
+        },
         requestId: request.requestId,
       });
       return { enrollmentToken: enrollmentTokenMessage(row), secret, caFingerprint };

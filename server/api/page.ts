@@ -44,3 +44,13 @@ export function page<Row>(
   const nextPageToken = Buffer.from(`${list}:${key(last)}`, 'utf8').toString('base64url');
   return { rows: rows.slice(0, size), nextPageToken };
 }
+
+/** A client refuses an answer above 4 MiB; the rest is room for what an answer holds beside its rows. */
+const MOST_BYTES = 3 * 1024 * 1024;
+
+/** How many of the rows, at most `size`, fit into one answer; one always does. */
+export function sizeThatFits<Row>(rows: readonly Row[], size: number, bytes: (row: Row) => number): number {
+  let sum = 0;
+  const tooMuch = rows.findIndex((row) => (sum += bytes(row)) > MOST_BYTES);
+  return tooMuch === -1 ? size : Math.max(1, Math.min(size, tooMuch));
+}

@@ -30,7 +30,8 @@ export function setBanned(tx: Tx, deviceId: string, banned: boolean): Promise<De
 }
 
 /**
- * Forgets a device: its certificates stop working, its open isolations and commands end.
+ * Forgets a device: its certificates stop working, its open isolations and commands end, and its
+ * own network-isolation task goes.
  * @throws CordonError DEVICE_ISOLATED while an isolation is desired or observed, unless `force`
  */
 export async function removeDevice(tx: Tx, device: DeviceRow, force: boolean, now: number): Promise<void> {
@@ -58,6 +59,11 @@ export async function removeDevice(tx: Tx, device: DeviceRow, force: boolean, no
     .set({ state: CommandState.COMMAND_STATE_CANCELLED, finished_at: now, error: 'the device was removed' })
     .where('device_id', '=', device.id)
     .where('finished_at', 'is', null)
+    .execute();
+  await tx
+    .deleteFrom('isolation_tasks')
+    .where('scope_kind', '=', 'device')
+    .where('scope_id', '=', device.id)
     .execute();
   await tx.deleteFrom('devices').where('id', '=', device.id).execute();
 }

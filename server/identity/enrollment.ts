@@ -11,6 +11,7 @@ import {
 } from '../../shared/gen/cordon/v1/enrollment_service.js';
 import { fingerprint } from '../../shared/tls/fingerprint.js';
 import { toTimestamp } from '../../shared/time.js';
+import { settingsOfNewDevice } from '../desired/refresh.js';
 import { appendAudit } from '../store/audit.js';
 import type { Store, Tx } from '../store/store.js';
 import type { CertificateAuthority } from './ca.js';
@@ -140,6 +141,7 @@ async function insertDevice(
       id: csr.deviceId,
       name,
       group_id: token.group_id,
+      settings_hash: await settingsOfNewDevice(tx, csr.deviceId, token.group_id),
       tags_json: '[]',
       facts_proto: null,
       agent_version: '',

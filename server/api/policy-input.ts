@@ -1,0 +1,119 @@
+import { characters } from '../../shared/characters.js';
+import { invalid, type Violation } from '../../shared/errors.js';
+import { LocalReleaseSettings, Policy } from '../../shared/gen/cordon/v1/policy.js';
+import { parsePhc } from '../../shared/password-hash.js';
+import type { PolicyContent } from '../desired/merge.js';
+import { SETTINGS_PATHS, newSettings, updatedSettings } from './settings-input.js';
+import type { Mask } from './update-mask.js';
+import { requireText } from './validate.js';
+
+const MOST_DETECTORS = 64;
+const LONGEST_DETECTOR = 64;
+const MOST_USERS = 64;
+const LONGEST_USER = 64;
+const LONGEST_NAME = 128;
+
+/** Paths of an update mask that change a policy. */
+export const POLICY_PATHS = [
+  'display_name',
+  'group_id',
+  'automatic_isolation',
+  'trusted_detectors',
+  ...SETTINGS_PATHS,
+  'local_release',
+  'local_release.password_hash',
+  'local_release.administrator_without_password',
+  'local_release.users',
+] as const;
+
+type PolicyMask = Mask<(typeof POLICY_PATHS)[number]>;
+
+/** @throws CordonError INVALID_FIELD */
+export function requirePolicyName(name: string): void {
+  requireText('policy.display_name', name, 1, LONGEST_NAME);
+  if (/\p{Cc}/u.test(name) || name.trim() !== name) {
+    const description = 'must not hold control characters, nor begin or end with a space';
+    throw invalid([{ field: 'policy.display_name', description }]);
+  }
+}
+
+/** What is stored of a new policy. @throws CordonError INVALID_FIELD */
+export function newPolicyContent(asked: Policy): PolicyContent {
+  return checked({
+    automaticIsolation: asked.automaticIsolation,
+    settings: newSettings(asked.settings, 'policy.settings'),
+    trustedDetectors: asked.trustedDetectors,
+    localRelease: asked.localRelease && { ...asked.localRelease, hasPassword: false },
+  });
+}
+
+/** What is stored of a policy after an update. @throws CordonError INVALID_FIELD */
+export function updatedPolicyContent(before: PolicyContent, asked: Policy, mask: PolicyMask): PolicyContent {
+  const settings = SETTINGS_PATHS.some((path) => mask.has(path))
+    ? updatedSettings(before.settings, asked.settings, mask, 'policy.settings')
+    : before.settings;
+  return checked({
+    automaticIsolation: (mask.has('automatic_isolation') ? asked : before).automaticIsolation,
+    settings,
+    trustedDetectors: (mask.has('trusted_detectors') ? asked : before).trustedDetectors,
+    localRelease: updatedLocalRelease(before.localRelease, asked.localRelease, mask),
+  });
+}
+
+/**
+ * The password is a secret that most readers of a policy do not see. Whoever writes back what they read must not remove
+ * it by that: an empty hash counts only where the mask names it.
+ */
+function updatedLocalRelease(
+  before: LocalReleaseSettings | undefined,
+  asked: LocalReleaseSettings | undefined,
+  mask: PolicyMask,
+): LocalReleaseSettings | undefined {
+  const whole = mask.has('local_release');
+  if (whole && asked === undefined) return undefined;
+  const hash = mask.has('local_release.password_hash');
+  const administrator = mask.has('local_release.administrator_without_password');
+  const users = mask.has('local_release.users');
+  if (!whole && !hash && !administrator && !users) return before;
+  const kept = before ?? LocalReleaseSettings.fromPartial({});
+  const given = asked ?? LocalReleaseSettings.fromPartial({});
+  const newHash = hash || (whole && given.passwordHash !== '');
+  return {
+    passwordHash: (newHash ? given : kept).passwordHash,
+    administratorWithoutPassword: (whole || administrator ? given : kept).administratorWithoutPassword,
+    users: (whole || users ? given : kept).users,
+    hasPassword: false,
+  };
+}
+
+function checked(content: PolicyContent): PolicyContent {
+  const violations = [
+    ...names(content.trustedDetectors, 'policy.trusted_detectors', MOST_DETECTORS, LONGEST_DETECTOR),
+    ...(content.localRelease ? localReleaseProblems(content.localRelease) : []),
+  ];
+  if (violations.length > 0) throw invalid(violations);
+  return content;
+}
+
+function localReleaseProblems({ passwordHash, users }: LocalReleaseSettings): Violation[] {
+  const found = names(users, 'policy.local_release.users', MOST_USERS, LONGEST_USER);
+  const parsed = passwordHash === '' ? undefined : parsePhc(passwordHash);
+  if (typeof parsed === 'string') {
+    found.push({ field: 'policy.local_release.password_hash', description: parsed });
+  }
+  return found;
+}
+
+/** What is wrong with a list of names that people give. */
+function names(list: readonly string[], field: string, most: number, longest: number): Violation[] {
+  if (list.length > most) return [{ field, description: `has ${list.length} entries; at most ${most}` }];
+  return list.flatMap((name, index) => {
+    const at = `${field}[${index}]`;
+    if (name.trim() === '' || characters(name) > longest || /\p{Cc}/u.test(name)) {
+      const description = `must have 1 to ${longest} characters, none of them a control character`;
+      return [{ field: at, description }];
+    }
+    const first = list.indexOf(name);
+    return first < index ? [{ field: at, description: `is the same as ${field}[${first}]` }] : [];
+  });
+}
