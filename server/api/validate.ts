@@ -56,11 +56,14 @@ export function durationWithin(
   return ms;
 }
 
-/** An object other than a device that a request names and that is not there. */
-export function notFound(what: string, id: string): CordonError {
+/**
+ * An object other than a device that a request names and that is not there.
+ * @param by what it can be named by
+ */
+export function notFound(what: string, ref: string, by = 'id'): CordonError {
   return new CordonError(
     status.NOT_FOUND,
     ErrorReason.ERROR_REASON_NOT_FOUND,
-    `no ${what} with the id ${id}`,
+    `no ${what} with the ${by} ${ref}`,
   );
 }
