@@ -32,7 +32,7 @@ async function selection(db: Kysely<unknown>): Promise<void> {
     .createIndex('isolations_open')
     .on('isolations')
     .column('device_id')
-    .where('ended_at', 'is', null)
+    .where(sql<boolean>`ended_at is null`)
     .execute();
 
   const devices = db as Kysely<Pick<Database, 'devices'>>;
