@@ -17,7 +17,7 @@ export interface MutateDeps {
 }
 
 /**
- * Runs a mutation: one transaction holds its changes, its audit record and its answer for a repeat. With
+ * Runs a mutation: after its preparation, one transaction holds its changes, its audit record and its answer for a repeat. With
  * `validate_only` the transaction is rolled back.
  */
 export async function mutate<Request, Response>(
@@ -29,7 +29,10 @@ export async function mutate<Request, Response>(
 ): Promise<Response> {
   const { requestId = '', validateOnly = false } = request as CommonFields;
   requireRequestId(requestId);
-  if (validateOnly) return validate(store, rpc, caller, request);
+  if (validateOnly) {
+    await rpc.prepare?.(caller, request);
+    return validate(store, rpc, caller, request);
+  }
 
   const call: Repeatable = {
     tokenId: caller.tokenId,
@@ -37,6 +40,9 @@ export async function mutate<Request, Response>(
     method: definition.path,
     bytes: definition.requestSerialize(request),
   };
+  if (rpc.prepare && !(requestId !== '' && (await storedAnswer(store.read, call)))) {
+    await rpc.prepare(caller, request);
+  }
   const { response, repeated } = await store.write(async (tx) => {
     const earlier = requestId === '' ? undefined : await storedAnswer(tx, call);
     if (earlier) {

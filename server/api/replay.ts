@@ -5,7 +5,7 @@ import { CordonError } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { Logger } from '../../shared/log.js';
 import { every } from '../../shared/periodic.js';
-import type { Store, Tx } from '../store/store.js';
+import type { Reader, Store, Tx } from '../store/store.js';
 
 const KEPT_MS = 24 * 3_600_000;
 const PURGE_EVERY_MS = 3_600_000;
@@ -26,8 +26,8 @@ const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
  * The stored answer to the same request; undefined if the request_id is new.
  * @throws CordonError REQUEST_ID_REUSED if the id was used for another request
  */
-export async function storedAnswer(tx: Tx, call: Repeatable): Promise<Uint8Array | undefined> {
-  const row = await tx
+export async function storedAnswer(db: Reader, call: Repeatable): Promise<Uint8Array | undefined> {
+  const row = await db
     .selectFrom('requests')
     .select(['method', 'request_hash', 'response_proto'])
     .where('token_id', '=', call.tokenId)

@@ -31,6 +31,11 @@ export interface Mutation<Request, Response> {
    * answer is stored.
    */
   readonly answersSecret?: true;
+  /**
+   * Before the transaction: what needs the world outside the store, with a deadline of its own. Not called for a repeat,
+   * whose answer must not depend on how the world has changed.
+   */
+  prepare?(caller: Caller, request: Request): Promise<void>;
   /** A request with `validate_only` is rolled back after this and leaves nothing. */
   run(tx: Tx, caller: Caller, request: Request): Promise<Response>;
   /** After the commit: poke streams and feeds. Losing it costs time, never truth. */

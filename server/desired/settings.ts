@@ -53,9 +53,13 @@ export class SettingsReader {
   }
 }
 
-/** Keeps settings once. Returns their hash. */
+/**
+ * Keeps settings once. Returns their hash; '' for the defaults, so that a device to which nothing applies any more is as
+ * one to which nothing ever did.
+ */
 export async function keepSettings(tx: Tx, settings: DeviceSettings): Promise<string> {
-  const proto = Buffer.from(DesiredState.encode(DesiredState.fromPartial(settings)).finish());
+  const proto = encode(settings);
+  if (proto.equals(encodedDefaults)) return '';
   const hash = createHash('sha256').update(proto).digest('hex');
   await tx
     .insertInto('settings')
@@ -63,4 +67,20 @@ export async function keepSettings(tx: Tx, settings: DeviceSettings): Promise<st
     .onConflict((conflict) => conflict.column('hash').doNothing())
     .execute();
   return hash;
+}
+
+function encode(settings: DeviceSettings): Buffer {
+  const none = { generation: 0n, nonce: 0n, contentHash: Buffer.alloc(0), directive: undefined };
+  return Buffer.from(DesiredState.encode({ ...none, ...settings }).finish());
+}
+
+const encodedDefaults = encode(defaultDeviceSettings);
+
+/** Forgets settings that no device has and no record of an isolation shows. */
+export async function pruneSettings(tx: Tx): Promise<void> {
+  await tx
+    .deleteFrom('settings')
+    .where('hash', 'not in', (row) => row.selectFrom('devices').select('settings_hash'))
+    .where('hash', 'not in', (row) => row.selectFrom('isolations').select('settings_hash'))
+    .execute();
 }
