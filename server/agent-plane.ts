@@ -49,6 +49,7 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
       db: store.read,
       clock,
       settings,
+      isOnline,
       changed: (deviceIds) => {
         registry.pokeDesired(deviceIds);
         for (const id of deviceIds) changes.emit(id);

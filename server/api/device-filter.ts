@@ -3,7 +3,7 @@ import { invalid, type Violation } from '../../shared/errors.js';
 import { ConnectionState, DeviceFilter, IsolationFilter } from '../../shared/gen/cordon/v1/device.js';
 import { IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import type { Reader } from '../store/store.js';
-import { ORDERED_COLUMNS, type OrderedDevice } from '../desired/orders.js';
+import { ORDERED_COLUMNS, type OrderedDevice } from '../desired/order.js';
 import { validateTags } from './device-tags.js';
 import { findGroup, subtree } from './group-lookup.js';
 import { nameMatcher } from './name-pattern.js';

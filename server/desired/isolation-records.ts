@@ -13,7 +13,7 @@ import { fromTimestamp } from '../../shared/time.js';
 import { appendAudit } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
 import type { Tx } from '../store/store.js';
-import type { Order, StoredOrder } from './orders.js';
+import type { Order, StoredOrder } from './order.js';
 
 /** Longest name of a local user that is kept: a device says it. */
 const LONGEST_USER = 256;
@@ -75,10 +75,7 @@ export async function noteRelease(tx: Tx, orders: readonly StoredOrder[], order:
 }
 
 /** Which of these devices have a record of an isolation that has not ended. */
-export async function withOpenIsolation(
-  tx: Tx,
-  deviceIds: readonly string[],
-): Promise<ReadonlySet<string>> {
+export async function withOpenIsolation(tx: Tx, deviceIds: readonly string[]): Promise<ReadonlySet<string>> {
   const open = new Set<string>();
   for (const chunk of inChunks(deviceIds)) {
     const rows = await tx

@@ -1,50 +1,12 @@
-import { sql, type Selectable } from 'kysely';
-import {
-  IsolationAction,
-  IsolationDirective,
-  IsolationState,
-} from '../../shared/gen/cordon/v1/isolation.js';
+import { sql } from 'kysely';
+import { IsolationAction, IsolationDirective, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../shared/ids.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
 import { appendAudits } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
-import type { DevicesTable } from '../store/schema.js';
 import type { Tx } from '../store/store.js';
 import { noteRelease, openIsolations, withOpenIsolation } from './isolation-records.js';
-
-export interface Order {
-  readonly action: 'isolate' | 'release';
-  /** Why, 1 to 1000 characters. */
-  readonly reason: string;
-  /** Operator. */
-  readonly requestedBy: string;
-  /** Release delay in milliseconds in place of the settings'; 0: never; undefined: as the settings say. */
-  readonly releaseDelayMs?: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  readonly requestId: string;
-}
-
-/** The order for one device as it stands. */
-export interface StoredOrder {
-  readonly device: OrderedDevice;
-  readonly generation: number;
-  /** '' where there was nothing to do and no order before. */
-  readonly directiveId: string;
-}
-
-/** Columns of a device that an order needs. */
-export const ORDERED_COLUMNS = [
-  'id',
-  'name',
-  'generation',
-  'observed_generation',
-  'observed_state',
-  'settings_hash',
-  'directive_proto',
-] as const;
-
-export type OrderedDevice = Pick<Selectable<DevicesTable>, (typeof ORDERED_COLUMNS)[number]>;
+import type { Order, OrderedDevice, StoredOrder } from './order.js';
 
 /** An order with what is written for it. */
 interface NewOrder extends StoredOrder {
@@ -162,7 +124,7 @@ async function alreadyReleased(
   const released = new Map<string, StoredOrder>();
   for (const device of devices) {
     const reported =
-      device.observed_state === IsolationState.ISOLATION_STATE_RELEASED &&
+      (device.observed_state as IsolationState) === IsolationState.ISOLATION_STATE_RELEASED &&
       Number(device.observed_generation) >= Number(device.generation);
     if (!reported || open.has(device.id)) continue;
     const directive = device.directive_proto && IsolationDirective.decode(device.directive_proto);
