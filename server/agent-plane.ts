@@ -59,7 +59,7 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
 
   return {
     agentService: agents,
-    isolation: isolationService({ db: store.read, clock, settings, changed: desiredChanged }),
+    isolation: isolationService({ db: store.read, clock, settings, isOnline, changed: desiredChanged }),
     commands: commandService({
       db: store.read,
       clock,

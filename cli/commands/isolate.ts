@@ -98,7 +98,7 @@ function targetOf(devices: readonly string[], flags: FilterFlags): Target {
   throw new CliError(
     ExitCode.USAGE,
     "missing required argument 'device': which devices are meant?",
-    'give names, or a flag such as --group or --tag; "--group root" is all of them',
+    'give names, or a flag such as --group; "--group root" is all, run "cordon isolate --help" for more',
   );
 }
 

@@ -2,13 +2,14 @@ import { status } from '@grpc/grpc-js';
 import type { Selectable } from 'kysely';
 import { CordonError, invalid, type Violation } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
+import { ORDERED_COLUMNS, type OrderedDevice } from '../desired/order.js';
 import type { DevicesTable } from '../store/schema.js';
 import type { Reader } from '../store/store.js';
 
 export type DeviceRow = Selectable<DevicesTable>;
 
 /** Most devices that one request may name: IsolateDevices; also what fits into one query of either database. */
-const MOST_DEVICES = 10_000;
+export const MOST_DEVICES = 10_000;
 /** How many unknown names an error shows. */
 const SHOWN = 5;
 
@@ -30,10 +31,10 @@ export async function findDevice(db: Reader, ref: string): Promise<DeviceRow> {
 }
 
 /**
- * Devices by id or name, with one query, in the order of `refs`.
+ * Devices by id or name, with one query, in the order of `refs`: what of them an order needs.
  * @throws CordonError INVALID_FIELD for an empty or repeated device, DEVICE_NOT_FOUND with every unknown one
  */
-export async function findDevices(db: Reader, refs: readonly string[]): Promise<DeviceRow[]> {
+export async function findDevices(db: Reader, refs: readonly string[]): Promise<OrderedDevice[]> {
   if (refs.length > MOST_DEVICES) {
     throw invalid([{ field: 'devices', description: `must name at most ${MOST_DEVICES} devices` }]);
   }
@@ -50,13 +51,13 @@ export async function findDevices(db: Reader, refs: readonly string[]): Promise<
 
   const rows = await db
     .selectFrom('devices')
-    .selectAll()
+    .select(ORDERED_COLUMNS)
     .where((match) => match.or([match('id', 'in', refs), match('name', 'in', refs)]))
     .execute();
   const byName = new Map(rows.map((row) => [row.name, row]));
   const byId = new Map(rows.map((row) => [row.id, row]));
 
-  const found: DeviceRow[] = [];
+  const found: OrderedDevice[] = [];
   const unknown: { field: string; ref: string }[] = [];
   const repeated: Violation[] = [];
   const firstPlace = new Map<string, number>();

@@ -11,21 +11,24 @@ import type {
   RemoveDeviceResponse,
   UnbanDeviceRequest,
   UnbanDeviceResponse,
+  UpdateDeviceRequest,
+  UpdateDeviceResponse,
   WatchDevicesRequest,
   WatchDevicesResponse,
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
-import { certificateExpiries } from '../identity/device-identity.js';
 import { removeDevice, setBanned } from '../identity/device-standing.js';
 import { appendAudit } from '../store/audit.js';
 import type { Reader, Store, Tx } from '../store/store.js';
+import { readFilter, selectDevices } from './device-filter.js';
 import { findDevice, type DeviceRow } from './device-lookup.js';
+import { deviceMessages } from './device-messages.js';
 import { enrollmentTokenHandlers } from './enrollment-token-handlers.js';
 import type { Handlers } from './handlers.js';
-import { deviceMessage } from './messages.js';
 import { page, pageSize, pageStart } from './page.js';
 import type { Caller, Mutation, Query, Watch } from './rpc.js';
+import { updateDevice } from './update-device.js';
 import { requireReason } from './validate.js';
 
 export interface DeviceServiceDeps {
@@ -46,6 +49,7 @@ export function deviceService(deps: DeviceServiceDeps): Handlers {
     getDevice: getDevice(deps),
     listDevices: listDevices(deps),
     watchDevices: deps.watchDevices,
+    updateDevice: changeDevice(deps),
     banDevice: banDevice(deps),
     unbanDevice: unbanDevice(deps),
     removeDevice: removal(deps),
@@ -53,18 +57,8 @@ export function deviceService(deps: DeviceServiceDeps): Handlers {
   };
 }
 
-async function messages(deps: DeviceServiceDeps, db: Reader, rows: readonly DeviceRow[]): Promise<Device[]> {
-  const expiries = await certificateExpiries(
-    db,
-    rows.map(({ id }) => id),
-  );
-  return rows.map((row) =>
-    deviceMessage(row, { online: deps.isOnline(row.id), certificateExpiresAt: expiries.get(row.id) }),
-  );
-}
-
 async function message(deps: DeviceServiceDeps, db: Reader, row: DeviceRow): Promise<Device | undefined> {
-  const [device] = await messages(deps, db, [row]);
+  const [device] = await deviceMessages(db, [row], deps.isOnline);
   return device;
 }
 
@@ -84,17 +78,33 @@ function listDevices(deps: DeviceServiceDeps): Query<ListDevicesRequest, ListDev
     kind: 'query',
     role: Role.ROLE_VIEWER,
     run: async (_caller, request) => {
+      const db = deps.store.read;
       const size = pageSize(request);
-      const after = pageStart('devices', request);
-      let query = deps.store.read.selectFrom('devices').selectAll();
-      if (after !== undefined) query = query.where('name', '>', after);
-      const read = await query
+      const after = pageStart('devices', request) ?? '';
+      const selection = await readFilter(db, request.filter, deps.isOnline);
+      const selected = await selectDevices(db, selection, after, size + 1);
+      const { rows, nextPageToken } = page('devices', selected, size, ({ name }) => name);
+      if (rows.length === 0) return { devices: [], nextPageToken };
+      const ids = rows.map(({ id }) => id);
+      const read = await db
+        .selectFrom('devices')
+        .selectAll()
+        .where('id', 'in', ids)
         .orderBy('name')
-        .limit(size + 1)
         .execute();
-      const { rows, nextPageToken } = page('devices', read, size, ({ name }) => name);
-      return { devices: await messages(deps, deps.store.read, rows), nextPageToken };
+      return { devices: await deviceMessages(db, read, deps.isOnline), nextPageToken };
     },
+  };
+}
+
+function changeDevice(deps: DeviceServiceDeps): Mutation<UpdateDeviceRequest, UpdateDeviceResponse> {
+  return {
+    kind: 'mutation',
+    role: Role.ROLE_ADMINISTRATOR,
+    run: async (tx, caller, request) => ({
+      device: await message(deps, tx, await updateDevice(tx, deps.clock, caller, request)),
+    }),
+    committed: (_request, { device }) => device && deps.deviceChanged(device.id),
   };
 }
 

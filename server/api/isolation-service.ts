@@ -1,33 +1,27 @@
+import type { Clock } from '../../shared/clock.js';
 import { invalid } from '../../shared/errors.js';
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
-import { Isolation, IsolationEvidence, IsolationMode } from '../../shared/gen/cordon/v1/isolation.js';
 import type {
   DeviceOrder,
   IsolateDevicesRequest,
   IsolateDevicesResponse,
-  ListIsolationsRequest,
-  ListIsolationsResponse,
   ReleaseDevicesRequest,
   ReleaseDevicesResponse,
 } from '../../shared/gen/cordon/v1/isolation_service.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
-import type { Clock } from '../../shared/clock.js';
-import { fromDuration, isReleaseDelay, toTimestamp } from '../../shared/time.js';
-import type { Selectable } from 'kysely';
-import { giveOrder, type Order } from '../desired/orders.js';
-import type { DeviceSettings, SettingsReader } from '../desired/settings.js';
-import type { IsolationsTable } from '../store/schema.js';
-import type { Reader, Tx } from '../store/store.js';
-import { findDevice, findDevices } from './device-lookup.js';
+import { fromDuration, isReleaseDelay } from '../../shared/time.js';
+import type { Order } from '../desired/order.js';
+import { giveOrder } from '../desired/orders.js';
+import type { Tx } from '../store/store.js';
 import type { Handlers } from './handlers.js';
-import { page, pageSize, pageStart } from './page.js';
-import type { Caller, Mutation, Query } from './rpc.js';
+import { getIsolation, listIsolations, type HistoryDeps } from './isolation-history.js';
+import { orderTarget, type OrderTarget } from './order-target.js';
+import type { Caller, Mutation } from './rpc.js';
 import { requireReason } from './validate.js';
 
-export interface IsolationServiceDeps {
-  readonly db: Reader;
+export interface IsolationServiceDeps extends HistoryDeps {
   readonly clock: Clock;
-  readonly settings: SettingsReader;
+  readonly isOnline: (deviceId: string) => boolean;
   /** The desired state of these devices has changed. */
   readonly changed: (deviceIds: readonly string[]) => void;
 }
@@ -48,15 +42,15 @@ export function isolationService(deps: IsolationServiceDeps): Handlers {
     run: async (tx, caller, request) => ({ orders: await order(deps, tx, caller, request, 'release') }),
     committed: (request, response) => announce(deps, request, response),
   };
-  const listIsolations: Query<ListIsolationsRequest, ListIsolationsResponse> = {
-    kind: 'query',
-    role: Role.ROLE_VIEWER,
-    run: (_caller, request) => list(deps, request),
+  return {
+    isolateDevices,
+    releaseDevices,
+    getIsolation: getIsolation(deps),
+    listIsolations: listIsolations(deps),
   };
-  return { isolateDevices, releaseDevices, listIsolations };
 }
 
-type OrderRequest = Pick<IsolateDevicesRequest, 'devices' | 'reason' | 'requestId' | 'validateOnly'>;
+type OrderRequest = OrderTarget & Pick<IsolateDevicesRequest, 'reason' | 'requestId' | 'validateOnly'>;
 
 async function order(
   deps: IsolationServiceDeps,
@@ -67,10 +61,7 @@ async function order(
   releaseDelayMs?: number,
 ): Promise<DeviceOrder[]> {
   requireReason(request.reason);
-  if (request.devices.length === 0) {
-    throw invalid([{ field: 'devices', description: 'must name at least one device' }]);
-  }
-  const devices = await findDevices(tx, request.devices);
+  const devices = await orderTarget(tx, request, deps.isOnline);
   if (request.validateOnly) {
     return devices.map(({ id, name, generation }) => ({
       deviceId: id,
@@ -111,48 +102,4 @@ function releaseDelay(duration: Duration | undefined): number | undefined {
     throw invalid([{ field: 'release_delay', description }]);
   }
   return ms;
-}
-
-async function list(
-  { db, settings }: IsolationServiceDeps,
-  request: ListIsolationsRequest,
-): Promise<ListIsolationsResponse> {
-  const size = pageSize(request);
-  const start = pageStart('isolations', request);
-  let query = db
-    .selectFrom('isolations')
-    .selectAll()
-    .orderBy('id', 'desc')
-    .limit(size + 1);
-  if (request.device !== '') query = query.where('device_id', '=', (await findDevice(db, request.device)).id);
-  if (request.activeOnly) query = query.where('ended_at', 'is', null);
-  if (start !== undefined) query = query.where('id', '<', start);
-  const { rows, nextPageToken } = page('isolations', await query.execute(), size, ({ id }) => id);
-  const isolations: Isolation[] = [];
-  for (const row of rows) isolations.push(isolationMessage(row, await settings.read(db, row.settings_hash)));
-  return { isolations, nextPageToken };
-}
-
-function isolationMessage(row: Selectable<IsolationsTable>, used: DeviceSettings): Isolation {
-  const manual = (row.mode as IsolationMode) === IsolationMode.ISOLATION_MODE_MANUAL;
-  const settings = manual ? used.manualSettings : used.automaticSettings;
-  const at = (ms: number | null): ReturnType<typeof toTimestamp> | undefined =>
-    ms === null ? undefined : toTimestamp(Number(ms));
-  return Isolation.fromPartial({
-    id: row.id,
-    deviceId: row.device_id,
-    mode: row.mode,
-    requestedBy: row.requested_by,
-    reason: row.reason,
-    issuedAt: at(row.issued_at),
-    deliveredAt: at(row.delivered_at),
-    enforcedAt: at(row.enforced_at),
-    verifiedAt: at(row.verified_at),
-    endedAt: at(row.ended_at),
-    endCause: row.end_cause,
-    releasedBy: row.released_by,
-    releaseReason: row.release_reason,
-    exclusions: settings?.exclusions ?? [],
-    evidence: row.evidence_proto ? IsolationEvidence.decode(row.evidence_proto) : undefined,
-  });
 }

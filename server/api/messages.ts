@@ -14,6 +14,8 @@ export interface DeviceExtras {
   readonly online: boolean;
   /** End of the certificate in use, milliseconds since 1970. */
   readonly certificateExpiresAt?: number | undefined;
+  /** '' is the root group. */
+  readonly groupPath: string;
 }
 
 const timestampOrNone = (ms: number | null | undefined): ReturnType<typeof toTimestamp> | undefined =>
@@ -24,6 +26,7 @@ export function deviceMessage(row: DeviceRow, extras: DeviceExtras): Device {
     id: row.id,
     name: row.name,
     groupId: row.group_id,
+    groupPath: extras.groupPath,
     tags: JSON.parse(row.tags_json) as string[],
     facts: row.facts_proto ? HostFacts.decode(row.facts_proto) : undefined,
     agentVersion: row.agent_version,

@@ -3,7 +3,8 @@ import type { WatchDevicesRequest, WatchDevicesResponse } from '../../shared/gen
 import type { DeviceChanges } from '../link/device-changes.js';
 import { inChunks } from '../store/chunks.js';
 import type { Reader } from '../store/store.js';
-import { findDevices } from './device-lookup.js';
+import { findDevices, type DeviceRow } from './device-lookup.js';
+import { pathsOf } from './device-messages.js';
 import { deviceMessage } from './messages.js';
 import type { Watch } from './rpc.js';
 
@@ -82,7 +83,7 @@ async function* listing(
       .orderBy('name')
       .limit(PAGE)
       .execute();
-    for (const row of rows) yield shown(deps, row);
+    yield* shown(deps, rows);
     const last = rows.at(-1);
     if (!last || rows.length < PAGE) return;
     after = last.name;
@@ -93,14 +94,16 @@ async function* changed(deps: WatchDeps, ids: readonly string[]): AsyncGenerator
   for (const chunk of inChunks(ids)) {
     const rows = await deps.db.selectFrom('devices').selectAll().where('id', 'in', chunk).execute();
     const missing = new Set(chunk);
-    for (const row of rows) {
-      missing.delete(row.id);
-      yield shown(deps, row);
-    }
+    for (const { id } of rows) missing.delete(id);
+    yield* shown(deps, rows);
     for (const id of missing) yield { event: { $case: 'removedDeviceId', value: id } };
   }
 }
 
-function shown(deps: WatchDeps, row: Parameters<typeof deviceMessage>[0]): WatchDevicesResponse {
-  return { event: { $case: 'device', value: deviceMessage(row, { online: deps.isOnline(row.id) }) } };
+async function* shown(deps: WatchDeps, rows: readonly DeviceRow[]): AsyncGenerator<WatchDevicesResponse> {
+  const paths = await pathsOf(deps.db, rows);
+  for (const row of rows) {
+    const extras = { online: deps.isOnline(row.id), groupPath: paths.get(row.group_id) ?? '' };
+    yield { event: { $case: 'device', value: deviceMessage(row, extras) } };
+  }
 }

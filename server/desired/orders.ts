@@ -1,58 +1,41 @@
-import type { Selectable } from 'kysely';
-import {
-  IsolationAction,
-  IsolationDirective,
-  IsolationEndCause,
-  IsolationMode,
-} from '../../shared/gen/cordon/v1/isolation.js';
+import { sql } from 'kysely';
+import { IsolationAction, IsolationDirective, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../shared/ids.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
 import { appendAudits } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
-import type { DevicesTable } from '../store/schema.js';
 import type { Tx } from '../store/store.js';
+import { noteRelease, openIsolations, withOpenIsolation } from './isolation-records.js';
+import type { Order, OrderedDevice, StoredOrder } from './order.js';
 
-export interface Order {
-  readonly action: 'isolate' | 'release';
-  /** Why, 1 to 1000 characters. */
-  readonly reason: string;
-  /** Operator. */
-  readonly requestedBy: string;
-  /** Release delay in milliseconds in place of the settings'; 0: never; undefined: as the settings say. */
-  readonly releaseDelayMs?: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  readonly requestId: string;
+/** An order with what is written for it. */
+interface NewOrder extends StoredOrder {
+  readonly directive: IsolationDirective;
 }
-
-/** The order for one device as it was stored. */
-export interface StoredOrder {
-  readonly device: OrderedDevice;
-  readonly generation: number;
-  readonly directiveId: string;
-}
-
-/** Columns of a device that an order needs. */
-export type OrderedDevice = Pick<Selectable<DevicesTable>, 'id' | 'name' | 'generation' | 'settings_hash'>;
 
 /**
  * Writes the order of an operator into the desired state of each device: directive, generation, isolation record and
- * audit record, all in the caller's transaction.
+ * audit record, all in the caller's transaction. The release of a device that is released leaves an audit record alone.
+ * @returns one order a device, in the order of `devices`
  */
 export async function giveOrder(
   tx: Tx,
   devices: readonly OrderedDevice[],
   order: Order,
 ): Promise<StoredOrder[]> {
-  const orders: StoredOrder[] = [];
-  for (const device of devices) {
+  const done =
+    order.action === 'release' ? await alreadyReleased(tx, devices) : new Map<string, StoredOrder>();
+  const given = devices.flatMap((device): NewOrder[] => {
+    if (done.has(device.id)) return [];
     const directive = makeDirective(order);
-    const generation = Number(device.generation) + 1;
-    await setDirective(tx, device.id, generation, directive);
-    orders.push({ device, generation, directiveId: directive.id });
-  }
-  if (order.action === 'isolate') await openIsolations(tx, orders, order);
-  else await noteRelease(tx, orders, order);
+    return [{ device, generation: Number(device.generation) + 1, directiveId: directive.id, directive }];
+  });
+  await setDirectives(tx, given);
+  if (order.action === 'isolate') await openIsolations(tx, given, order);
+  else await noteRelease(tx, given, order);
+
+  const byDevice = new Map<string, StoredOrder>(given.map((stored) => [stored.device.id, stored]));
+  const orders = devices.flatMap(({ id }) => done.get(id) ?? byDevice.get(id) ?? []);
   await appendAudits(
     tx,
     orders.map(({ device, generation, directiveId }) => ({
@@ -67,6 +50,7 @@ export async function giveOrder(
         generation,
         directive_id: directiveId,
         ...(order.releaseDelayMs === undefined ? {} : { release_delay_ms: order.releaseDelayMs }),
+        ...(done.has(device.id) ? { already_released: true } : {}),
       },
     })),
   );
@@ -92,6 +76,24 @@ export async function setDirective(
     .execute();
 }
 
+/** The same for many devices, with one statement for a thousand. */
+async function setDirectives(tx: Tx, orders: readonly NewOrder[]): Promise<void> {
+  for (const chunk of inChunks(orders)) {
+    const rows = chunk.map(
+      ({ device, generation, directive }) =>
+        sql`(${device.id}, ${generation}, ${IsolationDirective.encode(directive).finish()})`,
+    );
+    // The first row matches no device: it tells a database that has types which ones the parameters are of.
+    const typed = sql`((select id from devices where 1 = 0), (select generation from devices where 1 = 0),
+      (select directive_proto from devices where 1 = 0))`;
+    await sql`
+      update devices
+      set generation = given.column2, directive_proto = given.column3, rejection = '', version = version + 1
+      from (values ${sql.join([typed, ...rows])}) as given
+      where devices.id = given.column1`.execute(tx);
+  }
+}
+
 function makeDirective(order: Order): IsolationDirective {
   return {
     id: newId(),
@@ -106,56 +108,32 @@ function makeDirective(order: Order): IsolationDirective {
   };
 }
 
-async function openIsolations(tx: Tx, orders: readonly StoredOrder[], order: Order): Promise<void> {
-  for (const chunk of inChunks(orders)) {
-    // An order that no device has enforced yet never will be: the newer one takes its place.
-    await tx
-      .updateTable('isolations')
-      .set({ ended_at: order.now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_REPLACED })
-      .where(
-        'device_id',
-        'in',
-        chunk.map(({ device }) => device.id),
-      )
-      .where('ended_at', 'is', null)
-      .where('enforced_at', 'is', null)
-      .execute();
-    await tx
-      .insertInto('isolations')
-      .values(
-        chunk.map(({ device, directiveId }) => ({
-          id: directiveId,
-          device_id: device.id,
-          mode: IsolationMode.ISOLATION_MODE_MANUAL,
-          requested_by: order.requestedBy,
-          reason: order.reason,
-          issued_at: order.now,
-          end_cause: IsolationEndCause.ISOLATION_END_CAUSE_UNSPECIFIED,
-          released_by: '',
-          release_reason: '',
-          settings_hash: device.settings_hash,
-        })),
-      )
-      .execute();
+/**
+ * The devices that have nothing to be released from: what is wanted, what was reported of the newest generation and the
+ * history all say so. An order for them would only wait for those that are offline, and there end an isolation that a
+ * detection starts later.
+ */
+async function alreadyReleased(
+  tx: Tx,
+  devices: readonly OrderedDevice[],
+): Promise<ReadonlyMap<string, StoredOrder>> {
+  const open = await withOpenIsolation(
+    tx,
+    devices.map(({ id }) => id),
+  );
+  const released = new Map<string, StoredOrder>();
+  for (const device of devices) {
+    const reported =
+      (device.observed_state as IsolationState) === IsolationState.ISOLATION_STATE_RELEASED &&
+      Number(device.observed_generation) >= Number(device.generation);
+    if (!reported || open.has(device.id)) continue;
+    const directive = device.directive_proto && IsolationDirective.decode(device.directive_proto);
+    if (directive?.action === IsolationAction.ISOLATION_ACTION_ISOLATE) continue;
+    released.set(device.id, {
+      device,
+      generation: Number(device.generation),
+      directiveId: directive?.id ?? '',
+    });
   }
-}
-
-/** Remembers who released; the isolation ends when the device says so, or now if it never began. */
-async function noteRelease(tx: Tx, orders: readonly StoredOrder[], order: Order): Promise<void> {
-  for (const chunk of inChunks(orders)) {
-    const deviceIds = chunk.map(({ device }) => device.id);
-    await tx
-      .updateTable('isolations')
-      .set({ released_by: order.requestedBy, release_reason: order.reason })
-      .where('device_id', 'in', deviceIds)
-      .where('ended_at', 'is', null)
-      .execute();
-    await tx
-      .updateTable('isolations')
-      .set({ ended_at: order.now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR })
-      .where('device_id', 'in', deviceIds)
-      .where('ended_at', 'is', null)
-      .where('delivered_at', 'is', null)
-      .execute();
-  }
+  return released;
 }

@@ -8,15 +8,19 @@ import type { Tx } from '../store/store.js';
  */
 export function wantedName(hostname: string, deviceId: string): string {
   if (hostname === '') return deviceId;
-  if (hostname.length > 253 || !/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(hostname)) {
-    const description = 'must have 1 to 253 letters, digits, dots, hyphens or underscores, or be empty';
-    throw invalid([{ field: 'hostname', description }]);
+  const description = nameProblem(hostname, deviceId);
+  if (description !== undefined) throw invalid([{ field: 'hostname', description }]);
+  return hostname;
+}
+
+/** The rule that the name of a device breaks; undefined: none. */
+export function nameProblem(name: string, deviceId: string): string | undefined {
+  if (name.length > 253 || !/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name)) {
+    return 'must have 1 to 253 letters, digits, dots, hyphens or underscores, and begin and end with a letter or digit';
   }
   // An id is accepted wherever a name is, so a name must not look like the id of another device.
-  if (isId(hostname.toLowerCase()) && hostname !== deviceId) {
-    throw invalid([{ field: 'hostname', description: 'must not look like a device id' }]);
-  }
-  return hostname;
+  if (isId(name.toLowerCase()) && name !== deviceId) return 'must not look like a device id';
+  return undefined;
 }
 
 /** `web-1`, or `web-1-2`, `web-1-3`, ... whichever is free first. */

@@ -1,7 +1,7 @@
 import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import { isId } from '../../shared/ids.js';
 import { fromTimestamp } from '../../shared/time.js';
-import { noteIsolation } from '../desired/reports.js';
+import { noteIsolation } from '../desired/isolation-records.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
 import { violation } from './refusals.js';
@@ -27,7 +27,8 @@ export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, no
   const actor = `device:${deviceId}`;
   switch (event.event?.$case) {
     case 'isolationChanged':
-      if (event.event.value.observed) await noteIsolation(tx, deviceId, event.event.value.observed, now);
+      if (event.event.value.observed)
+        await noteIsolation(tx, deviceId, event.event.value.observed, now, 'past');
       return;
     case 'tamperDetected':
       return appendAudit(tx, {

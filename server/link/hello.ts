@@ -63,7 +63,7 @@ export async function openStream(
       epoch,
       session_nonce: nextNonce,
       agent_version: hello.agentVersion.slice(0, 64),
-      ...(hello.facts ? { facts_proto: HostFacts.encode(boundFacts(hello.facts)).finish() } : {}),
+      ...(hello.facts ? factColumns(boundFacts(hello.facts)) : {}),
       ...(upToDate ? { observed_generation: device.generation } : {}),
     })
     .where('id', '=', device.id)
@@ -136,6 +136,10 @@ async function recordReplacement(
     deviceId: device.id,
     details: { old_peer: open.peer, new_peer: peer },
   });
+}
+
+function factColumns(facts: HostFacts): Pick<Selectable<DevicesTable>, 'facts_proto' | 'os'> {
+  return { facts_proto: HostFacts.encode(facts).finish(), os: facts.os };
 }
 
 /** Keeps what an agent says of itself within the contract's limits. */

@@ -1,4 +1,7 @@
 import { sql, type Kysely, type Migration } from 'kysely';
+import { HostFacts } from '../../shared/gen/cordon/v1/device.js';
+import { ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import type { Database } from './schema.js';
 
 /** Name of the type for bytes: the one thing in the schema that the two databases spell differently. */
 export type BlobType = 'blob' | 'bytea';
@@ -8,7 +11,42 @@ export function migrations(blobType: BlobType): Record<string, Migration> {
   return {
     '2026-11-22-first': { up: (db) => first(db, blobType) },
     '2026-11-23-policies': { up: (db) => policies(db, blobType) },
+    '2026-11-24-selection': { up: selection },
   };
+}
+
+/** What devices are selected by, and what the history of isolations shows beside what it has. */
+async function selection(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('devices')
+    .addColumn('os', 'text', (column) => column.notNull().defaultTo(''))
+    .execute();
+  await db.schema
+    .alterTable('devices')
+    .addColumn('observed_state', 'integer', (column) => column.notNull().defaultTo(0))
+    .execute();
+  await db.schema.alterTable('isolations').addColumn('release_delay_ms', 'bigint').execute();
+  await db.schema.alterTable('isolations').addColumn('until_at', 'bigint').execute();
+  // A device has a long history and one isolation at most that is open.
+  await db.schema
+    .createIndex('isolations_open')
+    .on('isolations')
+    .column('device_id')
+    .where(sql<boolean>`ended_at is null`)
+    .execute();
+
+  const devices = db as Kysely<Pick<Database, 'devices'>>;
+  const rows = await devices.selectFrom('devices').select(['id', 'facts_proto', 'observed_proto']).execute();
+  for (const { id, facts_proto: facts, observed_proto: observed } of rows) {
+    await devices
+      .updateTable('devices')
+      .set({
+        os: facts ? HostFacts.decode(facts).os : '',
+        observed_state: observed ? ObservedIsolation.decode(observed).state : 0,
+      })
+      .where('id', '=', id)
+      .execute();
+  }
 }
 
 /** Groups, policies, tasks, and the settings that devices get from them. */

@@ -30,6 +30,8 @@ export interface DevicesTable {
   tags_json: string;
   /** HostFacts; null before the first stream. */
   facts_proto: Uint8Array | null;
+  /** `facts_proto.os`, for filters; '' before the first stream. */
+  os: Generated<string>;
   agent_version: string;
   enrolled_at: number;
   last_seen_at: number | null;
@@ -47,6 +49,8 @@ export interface DevicesTable {
   directive_proto: Uint8Array | null;
   /** ObservedIsolation; null before the first report. */
   observed_proto: Uint8Array | null;
+  /** Number of the contract's IsolationState in observed_proto, for filters; 0 before the first report. */
+  observed_state: Generated<number>;
   /** '' if the newest generation was not refused. */
   rejection: string;
   /** Number of the newest stream. */
@@ -155,6 +159,10 @@ export interface IsolationsTable {
   release_reason: string;
   /** Row of `settings` that was used; '' for records of before there were policies. */
   settings_hash: string;
+  /** Delay that the order itself set, milliseconds; 0: never; null: the settings say. */
+  release_delay_ms: number | null;
+  /** When it ends by itself, by the last report of the device; null: never, or not enforced yet. */
+  until_at: number | null;
   /** IsolationEvidence; null before the first. */
   evidence_proto: Uint8Array | null;
 }
