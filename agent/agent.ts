@@ -84,6 +84,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const canaryEndpoints = config.canaries.map(({ host, port }) => ({ address: canaryAddress(host), port }));
   const canaries: CanaryWatch = new CanaryWatch(canaryEndpoints, tcpProbe, clock, () => !owner.isolated);
   await owner.start();
+  let stream: { readonly connected: boolean } = { connected: false };
   // Before anything that needs the server: a release at the device must not wait for it.
   const local = await startLocal({
     path: config.control_socket,
@@ -91,10 +92,9 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     log,
     owner,
     deviceId: identity.deviceId,
-    connected: () => stream?.connected ?? false,
+    connected: () => stream.connected,
     tell: (event) => events.add(event),
   });
-  let stream: Link | undefined;
   try {
     if (!identity.enrolled) await enroll(identity, addresses, config.server, invitation(config));
   } catch (error) {

@@ -33,6 +33,7 @@ export function demandOf(
     if (settings?.users.includes(login)) return { kind: 'login-password', user: login };
     return { kind: 'refused', why: `the policy does not list the user ${login}` };
   }
-  if (settings && settings.passwordHash !== '') return { kind: 'policy-password', hash: settings.passwordHash };
+  if (settings && settings.passwordHash !== '')
+    return { kind: 'policy-password', hash: settings.passwordHash };
   return { kind: 'refused', why: 'the policy sets no password, so none is accepted' };
 }

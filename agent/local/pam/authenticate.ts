@@ -1,3 +1,4 @@
+import type koffiModule from 'koffi';
 import { Verdict } from './verdict.js';
 
 /** Name of the service: /etc/pam.d/cordon-agent, or /etc/pam.d/other where there is none. */
@@ -81,12 +82,14 @@ export async function authenticate(
   return { verdict: TROUBLE.has(status) ? Verdict.TROUBLE : Verdict.REFUSED, why };
 }
 
-function loadPam(koffi: typeof import('koffi').default): Pam {
+function loadPam(koffi: typeof koffiModule): Pam {
   let library: ReturnType<typeof koffi.load>;
   try {
     library = koffi.load('libpam.so.0');
   } catch {
-    throw new Error('libpam.so.0 is not on this computer; install it (libpam0g), or use the password of the policy');
+    throw new Error(
+      'libpam.so.0 is not on this computer; install it (libpam0g), or use the password of the policy',
+    );
   }
   const call = (prototype: string): unknown => library.func(prototype);
   return {
