@@ -23,6 +23,7 @@ import { systemLookup } from './isolation/names.js';
 import { IsolationOwner, type Detection } from './isolation/owner.js';
 import { CanaryWatch, tcpProbe } from './isolation/reach.js';
 import { fileStore } from './isolation/store.js';
+import { startLocal } from './local/local.js';
 import { EventOutbox } from './link/event-outbox.js';
 import { dialGrpc } from './link/grpc-transport.js';
 import { Link } from './link/link.js';
@@ -83,9 +84,21 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const canaryEndpoints = config.canaries.map(({ host, port }) => ({ address: canaryAddress(host), port }));
   const canaries: CanaryWatch = new CanaryWatch(canaryEndpoints, tcpProbe, clock, () => !owner.isolated);
   await owner.start();
+  let stream: { readonly connected: boolean } = { connected: false };
+  // Before anything that needs the server: a release at the device must not wait for it.
+  const local = await startLocal({
+    path: config.control_socket,
+    clock,
+    log,
+    owner,
+    deviceId: identity.deviceId,
+    connected: () => stream.connected,
+    tell: (event) => events.add(event),
+  });
   try {
     if (!identity.enrolled) await enroll(identity, addresses, config.server, invitation(config));
   } catch (error) {
+    local.stop();
     await owner.stop();
     throw error;
   }
@@ -115,6 +128,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     hello: (nonce) => makeHello(identity.deviceId, bootId, enforcer.kind, owner, runner, nonce),
     welcomed: (welcome) => serverClock.set(welcome),
   });
+  stream = link;
   link.start();
   return {
     deviceId: identity.deviceId,
@@ -125,6 +139,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     changes: owner.changes.pipe(map(() => owner.observed())),
     isolateAutomatically: (detection) => owner.isolateAutomatically(detection),
     stop: async () => {
+      local.stop();
       await link.stop('the agent stops');
       canaries.stop();
       runner.stop();

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../shared/log.js';
 import { parseFingerprint } from '../shared/tls/fingerprint.js';
@@ -5,6 +6,9 @@ import { ENFORCER_NAMES } from './enforce/choose.js';
 import type { HostPort } from './link/server-addresses.js';
 
 export const DEFAULT_DATA_DIR = '/var/lib/cordon-agent';
+export const DEFAULT_CONTROL_SOCKET = '/run/cordon-agent/control.sock';
+/** `sun_path` holds 108 bytes with the zero at the end. */
+const LONGEST_SOCKET_PATH = 107;
 const AGENT_PORT = 7443;
 const MANAGEMENT_PORT = 7444;
 
@@ -54,6 +58,14 @@ export const configSchema = z.object({
   agent_server: list(place(AGENT_PORT, 'cordon.example.com:7443')).optional(),
   /** Identity, state, events. Only root may read it. */
   data_dir: z.string('must be a folder').min(1, 'must be a folder').default(DEFAULT_DATA_DIR),
+  /** Local control socket: "cordon-agent isolation" and local detectors. Its folder must belong to root alone. */
+  control_socket: z
+    .string('must be a path')
+    .refine(
+      (path) => isAbsolute(path) && Buffer.byteLength(path) <= LONGEST_SOCKET_PATH,
+      `must be an absolute path of at most ${LONGEST_SOCKET_PATH} bytes`,
+    )
+    .default(DEFAULT_CONTROL_SOCKET),
   enforcer: z.enum(ENFORCER_NAMES, `must be one of ${ENFORCER_NAMES.join(', ')}`).default('auto'),
   /** Secret of an enrolment token; needed once. */
   enrollment_token: z.string('must be text').min(1, 'must not be empty').optional(),

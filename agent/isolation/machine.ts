@@ -27,7 +27,8 @@ export type Input =
   | { readonly kind: 'leftover' }
   /** Isolate, or change the settings of the isolation with this id. */
   | { readonly kind: 'ordered'; readonly order: Order }
-  | { readonly kind: 'released'; readonly cause: IsolationEndCause }
+  /** `by`: who did it at the device; absent: nobody there. */
+  | { readonly kind: 'released'; readonly cause: IsolationEndCause; readonly by?: string }
   /** Effect `enforce` is done. `missing` names the part that is not in force; undefined: all of it is. */
   | {
       readonly kind: 'enforced';
@@ -88,7 +89,7 @@ export function next(state: State, input: Input, now: Moment): Step {
     case 'ordered':
       return onOrdered(state, input.order, now);
     case 'released':
-      return isActive(state) ? release(state, input.cause, now) : stay(state);
+      return isActive(state) ? release(state, input.cause, now, input.by) : stay(state);
     case 'enforced':
       return isActive(state) ? onEnforced(state, input, now) : stay(state);
     case 'enforce-failed':
@@ -299,7 +300,7 @@ function rollsBack({ settings, mode }: Isolation): boolean {
   }
 }
 
-function release(state: Active, cause: IsolationEndCause, now: Moment): Step {
-  const ending: Ended = { id: state.isolation.id, cause, atMs: now.wallMs };
+function release(state: Active, cause: IsolationEndCause, now: Moment, by?: string): Step {
+  const ending: Ended = { id: state.isolation.id, cause, atMs: now.wallMs, by };
   return { state: { kind: 'RELEASING', ending, problem: '' }, effects: [{ kind: 'clear' }] };
 }

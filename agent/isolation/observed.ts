@@ -53,6 +53,9 @@ export function toEnded(ended: Ended, state: State, enforcer: EnforcerKind): Obs
   };
 }
 
-function endedFields(ended: Ended): Pick<ObservedIsolation, 'isolationId' | 'endCause' | 'endedAt'> {
-  return { isolationId: ended.id, endCause: ended.cause, endedAt: toTimestamp(ended.atMs) };
+function endedFields(
+  ended: Ended,
+): Pick<ObservedIsolation, 'isolationId' | 'endCause' | 'endedAt' | 'endedBy'> {
+  const { id, cause, atMs, by } = ended;
+  return { isolationId: id, endCause: cause, endedAt: toTimestamp(atMs), endedBy: by ?? '' };
 }

@@ -4,6 +4,7 @@ import type { Violation } from '../../shared/errors.js';
 import { ApplyStatus, type AgentEvent, type DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import {
   EnforcerKind,
+  IsolationEndCause,
   IsolationMode,
   IsolationState,
   type ObservedIsolation,
@@ -24,7 +25,7 @@ import { next, type Effect, type Input } from './machine.js';
 import { hostNames, resolveHosts, type Lookup } from './names.js';
 import { toEnded, toObserved } from './observed.js';
 import { differenceOf } from './rules-difference.js';
-import { isActive, type Pins } from './state.js';
+import { isActive, type Isolation, type Pins } from './state.js';
 import type { Durable, IsolationStore } from './store.js';
 import { validateDesiredState } from './validate.js';
 
@@ -155,6 +156,21 @@ export class IsolationOwner {
     });
   }
 
+  /**
+   * Somebody who may do so ends the isolation at the device; without the server, too. Resolves to false where there is
+   * none. Where our rules could not be removed yet, `observed` says so afterwards: the release is decided all the same.
+   * @param by for example `local:root`
+   */
+  releaseLocally(by: string): Promise<boolean> {
+    return this.serial.run(async () => {
+      if (this.durable.state.kind === 'RELEASED') return false;
+      const cause = IsolationEndCause.ISOLATION_END_CAUSE_LOCAL;
+      if (isActive(this.durable.state)) await this.feed({ kind: 'released', cause, by });
+      else await this.feed({ kind: 'tick' });
+      return true;
+    });
+  }
+
   /** The server has stored the report about an isolation. */
   confirm(isolationId: string): Promise<void> {
     return this.serial.run(() => this.feed({ kind: 'confirmed', isolationId }));
@@ -192,6 +208,17 @@ export class IsolationOwner {
   /** The desired state that has been carried out. */
   get appliedState(): DesiredState | undefined {
     return this.applied;
+  }
+
+  /** The desired state that was accepted last: its settings hold, also without the server. */
+  get accepted(): DesiredState | undefined {
+    return this.durable.desired;
+  }
+
+  /** The isolation that is wanted now. */
+  get isolation(): Isolation | undefined {
+    const { state } = this.durable;
+    return isActive(state) ? state.isolation : undefined;
   }
 
   get isolated(): boolean {

@@ -61,6 +61,8 @@ export interface Ended {
   readonly cause: IsolationEndCause;
   /** Wall clock, milliseconds since 1970. */
   readonly atMs: number;
+  /** Who ended it at the device, for example `local:root`. Absent: nobody did it there. */
+  readonly by?: string;
 }
 
 /** DESIGN section 7. Kept on disk: every change is written before it is reported. */

@@ -71,7 +71,12 @@ function read(path: string): string | undefined {
 const bytes = z.string().transform((text) => Buffer.from(text, 'base64'));
 const moment = z.object({ bootId: z.string(), sinceBootMs: z.number(), wallMs: z.number() });
 const deadline = z.object({ due: moment, totalMs: z.number() });
-const ended = z.object({ id: z.string(), cause: z.number().int(), atMs: z.number() });
+const ended = z.object({
+  id: z.string(),
+  cause: z.number().int(),
+  atMs: z.number(),
+  by: z.string().optional(),
+});
 const isolation = z.object({
   id: z.string(),
   mode: z.union([

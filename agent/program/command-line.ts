@@ -3,8 +3,10 @@ import { usageProblem } from '../../shared/command-line/usage.js';
 import { version } from '../../shared/package-root.js';
 import { enrollOnce } from './enroll.js';
 import { explain, type Failure } from './errors.js';
+import { isolation } from './isolation.js';
 import type { Flags } from './options.js';
 import { purge } from './purge.js';
+import { reportDetection } from './report-detection.js';
 import { restore } from './restore.js';
 import { run } from './run.js';
 import { status } from './status.js';
@@ -36,6 +38,7 @@ function createProgram(): Command {
     .option('--enrollment-token <token>', 'secret of an enrolment token, to enrol')
     .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default info)')
     .option('--helper-services <unit,...>', 'systemd units that may use the network while isolated')
+    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
     .option('--canaries <address:port,...>', 'places that must be out of reach while isolated')
     .option('--keepalive-seconds <seconds>', 'time between two pings of the connection (default 30)')
     .action(action(run));
@@ -48,7 +51,21 @@ function createProgram(): Command {
   withStore(program.command('status').description('print what is enforced'))
     .option('--json', 'as JSON')
     .action(action(status));
+  // Its options have slashes and its exit codes are its own: it is read elsewhere and stands here for the help.
+  program
+    .command('isolation')
+    .description('show or end the isolation at this computer: /show, /disable, /login=USER, /PWD=PASSWORD');
+  program
+    .command('report-detection')
+    .description('tell the agent what another security tool on this computer has found')
+    .option('--source <name>', 'name of the tool')
+    .option('--rule <id>', 'rule that matched')
+    .option('--details <file>', 'what matched, as a JSON object; - is standard input')
+    .option('--config <file>', 'YAML file with settings')
+    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
+    .action(action(reportDetection));
   withStore(program.command('purge').description('uninstall: remove rules, state and identity'))
+    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
     .option('--yes', 'do it')
     .action(action(purge));
   return program;
@@ -57,12 +74,16 @@ function createProgram(): Command {
 /**
  * Does what a command line says. Never throws: every failure becomes one line for `complain`.
  * @param args without interpreter and script
- * @returns exit code: 0 done, 1 failed, 2 wrong usage or setting
+ * @returns exit code: 0 done, 1 failed, 2 wrong usage or setting; `isolation` has its own (isolation-arguments.ts)
  */
 export async function runCommandLine(
   args: readonly string[],
   complain: (line: string) => void,
 ): Promise<number> {
+  const [command, ...words] = args;
+  if (command === 'isolation') {
+    return isolation(words, { print: (text) => console.log(text), complain, platform: process.platform });
+  }
   const program = createProgram();
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -4,8 +4,9 @@ import { EnforceError } from '../enforce/enforcer.js';
 import { IdentityError } from '../identity/files.js';
 import { ManagementError } from '../identity/management-port.js';
 import { StateFileError } from '../isolation/store.js';
+import { LocalSocketError } from '../local/socket-place.js';
 
-const KNOWN = [EnforceError, IdentityError, ManagementError, StateFileError];
+const KNOWN = [EnforceError, IdentityError, LocalSocketError, ManagementError, StateFileError];
 
 /** How a command failed. */
 export interface Failure {

@@ -1,5 +1,5 @@
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ConfigError } from '../../shared/config/load.js';
 import { chooseEnforcer } from '../enforce/choose.js';
 import { readSettings, type Flags } from './options.js';
@@ -21,7 +21,19 @@ export async function purge(flags: Flags): Promise<void> {
   for (const name of filesIn(settings.data_dir)) {
     if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
   }
+  removeSocket(settings.control_socket);
   console.log('removed: rules, state and identity of this device');
+}
+
+/** What an agent that was killed left, and its folder where nothing else is in there. */
+function removeSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
+  try {
+    rmdirSync(dirname(path));
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(code)) throw error;
+  }
 }
 
 function filesIn(folder: string): string[] {

@@ -84,6 +84,7 @@ export class RealAgent {
         server: `127.0.0.1:${server.managementPort}`,
         agent_server: `127.0.0.1:${settings.agentPort ?? server.agentPort}`,
         data_dir: this.folder,
+        control_socket: join(this.folder, 'control.sock'),
         keepalive_seconds: settings.keepaliveSeconds ?? 1,
         ca_fingerprint: server.caFingerprint,
         enrollment_token: token,

@@ -92,6 +92,7 @@ export class Fleet {
     const settings = {
       CORDON_AGENT_SERVER: this.managementAddress,
       CORDON_AGENT_DATA_DIR: data,
+      CORDON_AGENT_CONTROL_SOCKET: `${data}.sock`,
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
       ...token,
