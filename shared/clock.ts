@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hrtime } from 'node:process';
+import { ResumeWatch } from './resume-watch.js';
 
 /** Ends a timer that has not fired yet; harmless afterwards. */
 export type CancelTimer = () => void;
@@ -10,12 +11,16 @@ export interface Clock {
   wall(): number;
   /** Milliseconds since this boot of the operating system, time in suspend included. Never jumps. */
   sinceBoot(): number;
-  /** Calls `run` once after `ms` milliseconds (0 and up; longer than 24 days is allowed). */
+  /** Calls `run` once after `ms` milliseconds (0 and up; longer than 24 days is allowed). Time in suspend may not count. */
   after(ms: number, run: () => void): CancelTimer;
+  /** Calls `run` each time the computer has come back from a suspend, a second after that at the latest. */
+  onResume(run: () => void): CancelTimer;
 }
 
 /** Longest delay that Node's timers take; a longer one fires at once (nodejs.org, `setTimeout`). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const resumes = new ResumeWatch(readBootTime, () => performance.now());
 
 export const systemClock: Clock = {
   wall: () => Date.now(),
@@ -31,6 +36,7 @@ export const systemClock: Clock = {
     arm(ms);
     return () => clearTimeout(timer);
   },
+  onResume: (run) => resumes.add(run),
 };
 
 /** `/proc/uptime` counts CLOCK_BOOTTIME, which goes on in suspend; elsewhere the monotonic clock has to do. */

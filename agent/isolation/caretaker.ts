@@ -23,10 +23,11 @@ export interface CaretakerParts {
   readonly look: (occasion: Occasion, begun: () => void) => Promise<void>;
 }
 
-/** Decides when to look at the isolation again: deadlines, disturbances, retries. A released device costs nothing. */
+/** Decides when to look at the isolation again: deadlines, disturbances, retries, resumes. A released device costs nothing. */
 export class Caretaker {
   private timer: CancelTimer | undefined;
   private watcher: Subscription | undefined;
+  private resumes: CancelTimer | undefined;
   private looksSoon = false;
   private lookedAtMs = 0;
   private stopped = false;
@@ -39,8 +40,11 @@ export class Caretaker {
     this.timer = undefined;
     const active = state.kind !== 'RELEASED' && !this.stopped;
     if (!this.watcher) this.lookedAtMs = this.parts.clock.sinceBoot();
-    if (active) this.watcher ??= this.watch();
-    else this.unwatch();
+    if (active) {
+      this.watcher ??= this.watch();
+      // Neither timers nor the kernel's deadline count a suspend: what is left is worked out anew after one.
+      this.resumes ??= this.parts.clock.onResume(() => this.run('time'));
+    } else this.unwatch();
     if (this.stopped || (!active && !unsaved)) return;
     const { clock, now } = this.parts;
     const wait = unsaved || isFailing(state) ? RETRY_AFTER_MS : INSPECT_EVERY_MS;
@@ -79,6 +83,8 @@ export class Caretaker {
   private unwatch(): void {
     this.watcher?.unsubscribe();
     this.watcher = undefined;
+    this.resumes?.();
+    this.resumes = undefined;
   }
 
   private run(occasion: Occasion): void {

@@ -31,8 +31,8 @@ import { validateDesiredState } from './validate.js';
 
 /** The kernel lets go by itself about now: a difference in the rules is no tampering. */
 const NEAR_DEADLINE_MS = 2_000;
-/** How far the kernel's deadline may be from ours before it is set again. */
-const DEADLINE_DRIFT_MS = 5_000;
+/** How far the kernel's deadline may be from ours before it is set again: as far as a release may be late. */
+const DEADLINE_DRIFT_MS = 1_000;
 
 export interface OwnerParts extends Omit<EnforcementParts, 'now'> {
   readonly clock: Clock;
@@ -371,15 +371,19 @@ export class IsolationOwner {
     const { state } = this.durable;
     if (!isActive(state) || !('proof' in state) || !state.proof) return;
     const { isolation, proof } = state;
-    const left = isolation.release && remainingMs(isolation.release, this.now());
-    if (left !== undefined && left < NEAR_DEADLINE_MS) return;
+    const left = (): number =>
+      isolation.release === undefined ? Infinity : remainingMs(isolation.release, this.now());
+    const most = left();
+    if (most < NEAR_DEADLINE_MS) return;
     const found = await this.inspect();
     const detail = differenceOf(found, proof.planId);
     if (detail !== undefined) return this.feed({ kind: 'disturbed', detail });
     // The kernel's own deadline does not count suspend; it is set again to what is left.
     const simulated = this.parts.enforcer.kind === EnforcerKind.ENFORCER_KIND_RECORDING;
-    const holds = found.kind === 'intact' && !simulated ? found.holdsForMs : undefined;
-    if (holds !== undefined && Math.abs(holds - (left ?? Infinity)) > DEADLINE_DRIFT_MS) {
+    if (found.kind !== 'intact' || simulated) return;
+    // However long the look took: the kernel was asked at some moment of it.
+    const { holdsForMs: holds = Infinity } = found;
+    if (holds > most + DEADLINE_DRIFT_MS || holds < left() - DEADLINE_DRIFT_MS) {
       await this.feed({ kind: 'ordered', order: isolation });
     }
   }

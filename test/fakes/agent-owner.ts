@@ -37,7 +37,7 @@ export class OwnerSite {
 
   constructor(
     readonly clock: FakeClock,
-    readonly enforcer = new FakeEnforcer(),
+    readonly enforcer = new FakeEnforcer(() => clock.awake),
   ) {
     this.owner = this.make();
   }

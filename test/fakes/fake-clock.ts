@@ -1,14 +1,16 @@
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 
 interface Timer {
-  readonly due: number;
+  due: number;
   readonly run: () => void;
 }
 
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
   private boot = 0;
+  private sleptMs = 0;
   private readonly timers = new Set<Timer>();
+  private readonly resumes = new Set<() => void>();
 
   /** @param wallMs wall clock at the start, milliseconds since 1970 */
   constructor(private wallMs = Date.UTC(2026, 0, 1)) {}
@@ -25,6 +27,30 @@ export class FakeClock implements Clock {
     const timer: Timer = { due: this.boot + Math.max(0, ms), run };
     this.timers.add(timer);
     return () => this.timers.delete(timer);
+  }
+
+  onResume(run: () => void): CancelTimer {
+    const listener = (): void => run();
+    this.resumes.add(listener);
+    return () => this.resumes.delete(listener);
+  }
+
+  /** Milliseconds on the clock of timers: that since boot without suspend. */
+  get awake(): number {
+    return this.boot - this.sleptMs;
+  }
+
+  /** The computer is suspended and comes back: both clocks have moved on, timers have not. */
+  suspend(ms: number): void {
+    for (const timer of this.timers) timer.due += ms;
+    this.sleptMs += ms;
+    this.moveTo(this.boot + ms);
+    for (const listener of [...this.resumes]) listener();
+  }
+
+  /** How many wait for a resume. */
+  get sleepers(): number {
+    return this.resumes.size;
   }
 
   /** Timers that have not fired. */

@@ -22,11 +22,16 @@ export class FakeEnforcer implements Enforcer {
   /** Every call fails with this until it is cleared. */
   broken: string | undefined;
   remaining: Connection[] = [];
+  private appliedAt = 0;
   private readonly disturbances = new Subject<Disturbance>();
+
+  /** @param awake the kernel's clock of timers, milliseconds; it stands still in suspend */
+  constructor(private readonly awake: () => number) {}
 
   apply(plan: Plan): Promise<Applied> {
     return this.doing(() => {
       this.plan = plan;
+      this.appliedAt = this.awake();
       this.history.push(plan);
       return { planId: plan.planId, rulesHash: hashOf(plan), unsupported: [] };
     });
@@ -41,10 +46,16 @@ export class FakeEnforcer implements Enforcer {
 
   inspect(): Promise<Inspection> {
     return this.doing((): Inspection => {
-      const { plan } = this;
+      const { plan, holdsForMs } = this;
       if (!plan) return { kind: 'absent' };
-      return { kind: 'intact', planId: plan.planId, rulesHash: hashOf(plan), holdsForMs: undefined };
+      return { kind: 'intact', planId: plan.planId, rulesHash: hashOf(plan), holdsForMs };
     });
+  }
+
+  /** Time until "the kernel" would let go by itself, milliseconds; undefined: never. */
+  get holdsForMs(): number | undefined {
+    const expiresInMs = this.plan?.expiresInMs;
+    return expiresInMs === undefined ? undefined : expiresInMs - (this.awake() - this.appliedAt);
   }
 
   watch(): Observable<Disturbance> {

@@ -306,6 +306,45 @@ describe('the owner of the isolation', () => {
     expect(addresses()).to.equal('198.51.100.8');
   });
 
+  it('sets the deadline of the kernel again after a suspend, to what is left, and releases at its end', async () => {
+    await handle(desired(1n, isolate()));
+    await site.owner.confirm(ISOLATION);
+    clock.suspend(HOUR_MS / 2);
+    expect(site.enforcer.holdsForMs, 'control: the kernel did not count it').to.equal(HOUR_MS);
+    await settled();
+    expect(site.enforcer.holdsForMs).to.equal(HOUR_MS / 2);
+    expect(site.owner.isolated).to.equal(true);
+    clock.advance(HOUR_MS / 2);
+    await settled();
+    expect(site.owner.isolated).to.equal(false);
+  });
+
+  it('releases at once on a resume when the delay ran out in suspend, and hears of none while released', async () => {
+    await handle(desired(1n, isolate()));
+    await site.owner.confirm(ISOLATION);
+    clock.suspend(2 * HOUR_MS);
+    await settled();
+    expect(site.owner.observed()).to.include({
+      state: RELEASED,
+      endCause: IsolationEndCause.ISOLATION_END_CAUSE_DEADLINE,
+    });
+    expect(clock.sleepers).to.equal(0);
+  });
+
+  it('gives the kernel its deadline back when somebody took it away, or gave it one', async () => {
+    await handle(desired(1n, isolate()));
+    const planned = site.enforcer.plan;
+    if (!planned) throw new Error('nothing is enforced');
+    site.enforcer.plan = { ...planned, expiresInMs: undefined };
+    await site.owner.selfTest();
+    expect(site.enforcer.holdsForMs).to.equal(HOUR_MS);
+    await handle(desired(2n, isolate(), { manualSettings: settings({ releaseDelay: toDuration(0) }) }));
+    expect(site.enforcer.holdsForMs).to.equal(undefined);
+    site.enforcer.plan = { ...planned, expiresInMs: HOUR_MS };
+    await site.owner.selfTest();
+    expect(site.enforcer.holdsForMs).to.equal(undefined);
+  });
+
   it('never calls a simulation isolated', async () => {
     const owner = new IsolationOwner({
       clock,

@@ -1,0 +1,48 @@
+import type { CancelTimer } from './clock.js';
+
+/** How often it is looked whether the computer has slept. */
+const LOOK_EVERY_MS = 1_000;
+/** Differences of the two clocks up to this are those of reading them one after the other. */
+const ROUNDING_MS = 500;
+
+/**
+ * Notices that the computer was suspended: the time since boot has moved on, that of timers has not. One timer for any
+ * number of listeners, and none while nobody listens.
+ */
+export class ResumeWatch {
+  private readonly listeners = new Set<() => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private asleepMs = 0;
+
+  /**
+   * @param sinceBoot milliseconds since boot, suspend included
+   * @param awake milliseconds on the clock of timers, which stands still in suspend
+   */
+  constructor(
+    private readonly sinceBoot: () => number,
+    private readonly awake: () => number,
+  ) {}
+
+  add(run: () => void): CancelTimer {
+    // Each listener is one of its own, also where two give the same function.
+    const listener = (): void => run();
+    this.listeners.add(listener);
+    if (!this.timer) {
+      this.asleepMs = this.sinceBoot() - this.awake();
+      this.timer = setInterval(() => this.look(), LOOK_EVERY_MS);
+    }
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size > 0) return;
+      clearInterval(this.timer);
+      this.timer = undefined;
+    };
+  }
+
+  private look(): void {
+    const asleepMs = this.sinceBoot() - this.awake();
+    if (asleepMs - this.asleepMs <= ROUNDING_MS) return;
+    this.asleepMs = asleepMs;
+    for (const listener of [...this.listeners]) listener();
+  }
+}
