@@ -3,7 +3,6 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../shared/clock.js';
 import { AuditServiceService } from '../shared/gen/cordon/v1/audit_service.js';
 import { CommandServiceService } from '../shared/gen/cordon/v1/command_service.js';
-import type { Device } from '../shared/gen/cordon/v1/device.js';
 import { DeviceServiceService } from '../shared/gen/cordon/v1/device_service.js';
 import { EnrollmentServiceService } from '../shared/gen/cordon/v1/enrollment_service.js';
 import { GroupServiceService } from '../shared/gen/cordon/v1/group_service.js';
@@ -13,22 +12,19 @@ import { PolicyServiceService } from '../shared/gen/cordon/v1/policy_service.js'
 import { TaskServiceService } from '../shared/gen/cordon/v1/task_service.js';
 import type { Logger } from '../shared/log.js';
 import { auditService } from './api/audit-service.js';
-import type { DeviceRow } from './api/device-lookup.js';
 import { deviceService } from './api/device-service.js';
 import { enrollmentService } from './api/enrollment-service.js';
 import { groupService } from './api/group-service.js';
 import type { HostResolver } from './api/known-hosts.js';
-import { deviceMessage } from './api/messages.js';
 import { operatorService } from './api/operator-service.js';
 import { policyService } from './api/policy-service.js';
 import { addReflection } from './api/reflection.js';
 import { registerService } from './api/register-service.js';
 import { taskService } from './api/task-service.js';
-import { certificateExpiries } from './identity/device-identity.js';
 import type { Enrollment } from './identity/enrollment.js';
 import type { AgentPlane } from './plane.js';
 import { managementPortOptions } from './ports/grpc-options.js';
-import type { Reader, Store } from './store/store.js';
+import type { Store } from './store/store.js';
 
 export interface ManagementDeps {
   readonly store: Store;
@@ -49,15 +45,11 @@ export function managementServer(deps: ManagementDeps): Server {
   const { plane, enrollment } = deps;
   const server = new Server(managementPortOptions);
   const deviceChanged = (deviceId: string): void => plane.deviceChanged(deviceId);
-  const describe = async (db: Reader, row: DeviceRow): Promise<Device> =>
-    deviceMessage(row, {
-      online: plane.isOnline(row.id),
-      certificateExpiresAt: (await certificateExpiries(db, [row.id])).get(row.id),
-    });
+  const isOnline = (deviceId: string): boolean => plane.isOnline(deviceId);
   const devices = deviceService({
     ...deps,
     deviceChanged,
-    isOnline: (deviceId) => plane.isOnline(deviceId),
+    isOnline,
     refuse: (deviceId, reason) => plane.refuse(deviceId, reason),
     watchDevices: plane.watchDevices,
   });
@@ -66,7 +58,7 @@ export function managementServer(deps: ManagementDeps): Server {
   registerService(
     server,
     GroupServiceService,
-    groupService({ ...deps, describe, desiredChanged, deviceChanged }),
+    groupService({ ...deps, isOnline, desiredChanged, deviceChanged }),
     deps,
   );
   registerService(server, PolicyServiceService, policyService({ ...deps, desiredChanged }), deps);

@@ -1,7 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../shared/clock.js';
 import { CordonError, invalid } from '../../shared/errors.js';
-import type { Device } from '../../shared/gen/cordon/v1/device.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import type { Group } from '../../shared/gen/cordon/v1/group.js';
 import type {
@@ -26,8 +25,9 @@ import { ROOT_GROUP, loadGroups, type GroupRow, type GroupTree } from '../groups
 import { groupUses } from '../groups/uses.js';
 import { appendAudit } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
-import type { Reader, Store, Tx } from '../store/store.js';
-import { findDevice, type DeviceRow } from './device-lookup.js';
+import type { Store, Tx } from '../store/store.js';
+import { deviceMessages } from './device-messages.js';
+import { findDevice } from './device-lookup.js';
 import { etagOf, requireEtag } from './etag.js';
 import { findGroup, publicGroupId } from './group-lookup.js';
 import type { Handlers } from './handlers.js';
@@ -38,8 +38,7 @@ import { requireMask } from './update-mask.js';
 export interface GroupServiceDeps {
   readonly store: Store;
   readonly clock: Clock;
-  /** A device as the API shows it. */
-  readonly describe: (db: Reader, row: DeviceRow) => Promise<Device>;
+  readonly isOnline: (deviceId: string) => boolean;
   /** The desired state of these devices has changed. */
   readonly desiredChanged: (deviceIds: readonly string[]) => void;
   /** Lets the feeds show a record that changed. */
@@ -245,7 +244,8 @@ function moveDevice(deps: GroupServiceDeps): Mutation<MoveDeviceRequest, MoveDev
         },
         requestId: request.requestId,
       });
-      return { device: await deps.describe(tx, await findDevice(tx, device.id)) };
+      const moved = await findDevice(tx, device.id);
+      return { device: (await deviceMessages(tx, [moved], deps.isOnline))[0] };
     },
     committed: (request, { device }) => {
       deps.desiredChanged(after.get(request) ?? []);
