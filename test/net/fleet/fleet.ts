@@ -38,6 +38,11 @@ export class Fleet {
     return join(this.folder, 'cli.yaml');
   }
 
+  /** Local control socket of the agent on a host. Namespaces share the file system: each agent has its own. */
+  controlSocket(host: Host): string {
+    return join(this.folder, `${host.name}.sock`);
+  }
+
   /** Management address as a person types it. */
   get managementAddress(): string {
     return `${this.address}:7444`;
@@ -92,7 +97,7 @@ export class Fleet {
     const settings = {
       CORDON_AGENT_SERVER: this.managementAddress,
       CORDON_AGENT_DATA_DIR: data,
-      CORDON_AGENT_CONTROL_SOCKET: `${data}.sock`,
+      CORDON_AGENT_CONTROL_SOCKET: this.controlSocket(host),
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
       ...token,
