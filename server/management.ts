@@ -18,6 +18,7 @@ import { deviceService } from './api/device-service.js';
 import { enrollmentService } from './api/enrollment-service.js';
 import { groupService } from './api/group-service.js';
 import type { HostResolver } from './api/known-hosts.js';
+import { pathsOf } from './api/device-messages.js';
 import { deviceMessage } from './api/messages.js';
 import { operatorService } from './api/operator-service.js';
 import { policyService } from './api/policy-service.js';
@@ -53,6 +54,7 @@ export function managementServer(deps: ManagementDeps): Server {
     deviceMessage(row, {
       online: plane.isOnline(row.id),
       certificateExpiresAt: (await certificateExpiries(db, [row.id])).get(row.id),
+      groupPath: (await pathsOf(db, [row])).get(row.group_id) ?? '',
     });
   const devices = deviceService({
     ...deps,
