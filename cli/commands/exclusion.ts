@@ -183,19 +183,22 @@ async function changeList(
   change: (list: readonly Exclusion[]) => Exclusion[],
 ): Promise<void> {
   const dryRun = flags.dryRun ?? false;
+  let names: ReadonlySet<string> = new Set();
   const outcome = await changeHolder(
     session.api,
     holderRef(flags),
     (holder) => {
       const settings = settingsOf(holder);
+      const exclusions = change(settings.exclusions);
+      names = new Set(exclusions.filter((one) => !settings.exclusions.includes(one)).map(({ name }) => name));
       return {
-        holder: withSettings(holder, { ...settings, exclusions: change(settings.exclusions) }),
+        holder: withSettings(holder, { ...settings, exclusions }),
         mask: ['settings.exclusions'],
       };
     },
     { validateOnly: dryRun, allowUnresolvedHosts: flags.allowUnresolvedHosts ?? false },
   );
-  printOutcome(session, outcome, dryRun);
+  printOutcome(session, outcome, dryRun, names);
 }
 
 function nothingNew(message: string): CliError {

@@ -63,6 +63,13 @@ function sameValue(left: FormValue | undefined, right: FormValue | undefined): b
   return JSON.stringify(left) === JSON.stringify(right);
 }
 
+/** Names of the exclusions that come or change. */
+export function touchedNames(changes: readonly Change[]): Set<string> {
+  return new Set(
+    changes.flatMap((change) => (change.kind === 'added' || change.kind === 'changed' ? [change.name] : [])),
+  );
+}
+
 /** Lines for a person: `+` comes, `-` goes, `~` changes. */
 export function changeLines(changes: readonly Change[]): string[] {
   return changes.flatMap((change): string[] => {
@@ -84,13 +91,21 @@ export function changeLines(changes: readonly Change[]): string[] {
 function setText({ key, from, to }: Change & { kind: 'set' }): string {
   // A hash means nothing to a person, and does not belong on a screen.
   if (key.endsWith('password_hash')) return `password: ${to ? 'another one' : 'none'}`;
+  if (key === 'source')
+    return to === undefined ? 'becomes custom: it was edited' : `copied from ${sourceText(to)}`;
   return from === undefined ? `${key}: ${valueText(to)}` : `${key}: ${valueText(from)} → ${valueText(to)}`;
+}
+
+function sourceText(source: FormValue): string {
+  return isForm(source) ? `${valueText(source.profile_id)} v${valueText(source.version)}` : valueText(source);
 }
 
 function ruleText(rule: Form): string {
   return Object.entries(rule)
     .filter(([key, value]) => key !== 'name' && value !== undefined)
-    .map(([key, value]) => `${key} ${valueText(value)}`)
+    .map(([key, value = '']) =>
+      key === 'source' ? `copied from ${sourceText(value)}` : `${key} ${valueText(value)}`,
+    )
     .join(', ');
 }
 

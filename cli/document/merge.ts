@@ -15,8 +15,9 @@ import type { ExclusionEntry, PolicyFile, SettingsFile, TaskFile } from './schem
 
 /** A policy with everything that a file says; what the file leaves out stays. */
 export function mergePolicy(policy: Policy, file: PolicyFile, profiles: readonly ExclusionProfile[]): Policy {
-  const stays =
-    file.group === undefined || file.group === policy.groupId || file.group === (policy.groupPath || 'root');
+  // A new policy has no group yet, which is not the root group.
+  const here = policy.groupId === '' ? [] : [policy.groupId, policy.groupPath || 'root'];
+  const stays = file.group === undefined || here.includes(file.group);
   const local = file.local_release;
   return {
     ...policy,

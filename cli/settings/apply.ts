@@ -11,7 +11,7 @@ import { CreatePolicyRequest, PolicyServiceService } from '../../shared/gen/cord
 import { newId } from '../../shared/ids.js';
 import type { Api } from '../client.js';
 import { confirm, type ConfirmFlags } from '../confirm.js';
-import { changeLines, diffForms, type Change } from '../document/diff.js';
+import { changeLines, diffForms, touchedNames, type Change } from '../document/diff.js';
 import { policyForm, taskForm, type Form } from '../document/form.js';
 import { maskOf, mergePolicy, mergeTask } from '../document/merge.js';
 import { readDocument } from '../document/read.js';
@@ -138,13 +138,15 @@ async function apply(session: Session, flags: ApplyFlags, plan: Plan): Promise<v
   const before = [
     `${printable(holderTitle(plan.holder))}${plan.isNew ? ' (new)' : ''}:`,
     ...changeLines(plan.changes).map((line) => `  ${printable(line)}`),
-    ...hintLines(expected.hints),
+    ...hintLines(expected.hints, plan.isNew ? undefined : touchedNames(plan.changes)),
     dryRun
       ? `nothing is changed; ${devicesText(expected.affectedDevices)} such a change`
       : devicesText(expected.affectedDevices),
     '',
   ].join('\n');
-  (printer.format === 'table' ? io.stdout : io.stderr).write(before);
+  // A program reads it in the result; a person who is asked has to see it first.
+  if (printer.format === 'table') io.stdout.write(before);
+  else if (!dryRun && !flags.yes) io.stderr.write(before);
   if (dryRun) return printApplied(session, plan, expected, true);
   await confirm(io, plan.isNew ? 'Make it?' : 'Change it?', flags);
   printApplied(session, plan, await write(api, plan, { ...options, validateOnly: false }), false);

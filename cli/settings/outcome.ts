@@ -13,8 +13,16 @@ export function devicesText(count: number): string {
   return count === 1 ? '1 device follows' : `${count} devices follow`;
 }
 
-/** Says what was changed, or what would be. */
-export function printOutcome({ printer }: Session, outcome: Outcome, dryRun: boolean): void {
+/**
+ * Says what was changed, or what would be.
+ * @param names of the exclusions that were changed. Undefined: all are looked at
+ */
+export function printOutcome(
+  { printer }: Session,
+  outcome: Outcome,
+  dryRun: boolean,
+  names?: ReadonlySet<string>,
+): void {
   const done = outcome.created ? 'made' : 'changed';
   const verb = dryRun ? `nothing is changed; would have ${done}` : done;
   const title = printable(holderTitle(outcome.holder));
@@ -23,7 +31,7 @@ export function printOutcome({ printer }: Session, outcome: Outcome, dryRun: boo
       kind: 'text',
       text: [
         `${verb} ${title}; ${devicesText(outcome.affectedDevices)}`,
-        ...hintLines(outcome.hints),
+        ...hintLines(outcome.hints, names),
         '',
       ].join('\n'),
     }),

@@ -1,4 +1,5 @@
 import {
+  ExclusionHintKind,
   exclusionHintKindToJSON,
   type Exclusion,
   type ExclusionHint,
@@ -155,13 +156,26 @@ function endText(addresses: readonly string[], ports: Exclusion['localPorts']): 
   return parts.length > 0 ? parts.join(' ') : 'any';
 }
 
-/** `hint: "a" is redundant ("b"): detail`, one line each. */
-export function hintLines(hints: readonly ExclusionHint[]): string[] {
-  return hints.map(({ kind, name, other, detail }) => {
-    const what = word(exclusionHintKindToJSON(kind), 'EXCLUSION_HINT_KIND_');
-    return printable(`hint: "${name}" is ${what}${other ? ` ("${other}")` : ''}: ${detail}`);
+/**
+ * `hint: "a" is redundant ("b"): detail`, one line each.
+ * @param names of the exclusions that somebody is looking at; hints about others are counted. Undefined: all
+ */
+export function hintLines(hints: readonly ExclusionHint[], names?: ReadonlySet<string>): string[] {
+  const meant = hints.filter(({ name, other }) => !names || names.has(name) || names.has(other));
+  const lines = meant.map(({ kind, name, other, detail }) => {
+    const what = HINT_WORDS[kind] ?? word(exclusionHintKindToJSON(kind), 'EXCLUSION_HINT_KIND_');
+    return printable(`hint: "${name}" ${what}${other ? ` ("${other}")` : ''}: ${detail}`);
   });
+  const left = hints.length - meant.length;
+  return left > 0 ? [...lines, `(${left} more hints about other exclusions; -o json has them)`] : lines;
 }
+
+const HINT_WORDS: Readonly<Partial<Record<ExclusionHintKind, string>>> = {
+  [ExclusionHintKind.EXCLUSION_HINT_KIND_REDUNDANT]: 'is redundant',
+  [ExclusionHintKind.EXCLUSION_HINT_KIND_OVERLAPPING]: 'overlaps',
+  [ExclusionHintKind.EXCLUSION_HINT_KIND_MATCHES_NOTHING]: 'matches nothing',
+  [ExclusionHintKind.EXCLUSION_HINT_KIND_WIDE]: 'is wide',
+};
 
 export function updateText({ profileId, fromVersion, toVersion, change }: ProfileUpdate): string {
   return printable(`  ${profileId}: version ${fromVersion} → ${toVersion}. ${change}`);
