@@ -7,6 +7,7 @@ import { mutate } from '../../server/api/mutate.js';
 import { policyService } from '../../server/api/policy-service.js';
 import type { Rpc } from '../../server/api/rpc.js';
 import { taskService } from '../../server/api/task-service.js';
+import { CordonError, reasonName } from '../../shared/errors.js';
 import { GroupServiceService, type CreateGroupRequest } from '../../shared/gen/cordon/v1/group_service.js';
 import { Group } from '../../shared/gen/cordon/v1/group.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
@@ -36,6 +37,8 @@ export class Desk {
   readonly knownHosts = new Set<string>();
   /** Names that the resolver was asked for, in order. */
   readonly asked: string[] = [];
+  /** The resolver never answers. */
+  silent = false;
   /** Devices whose streams and feeds were told, one list a call. */
   readonly told: (readonly string[])[] = [];
   private readonly handlers: Readonly<Record<string, Rpc<unknown, unknown>>>;
@@ -45,6 +48,7 @@ export class Desk {
     const hosts: HostResolver = {
       isKnown: (name) => {
         this.asked.push(name);
+        if (this.silent) return new Promise(() => undefined);
         return Promise.resolve(this.knownHosts.has(name));
       },
     };
@@ -180,4 +184,18 @@ export class Desk {
   async removeTask(id: string): Promise<void> {
     await this.call(TaskServiceService.deleteNetworkIsolationTask, { id, etag: '', requestId: '' });
   }
+}
+
+/** How a call was refused: reason, the field if there is one, and the message. */
+export async function refused(
+  call: Promise<unknown>,
+): Promise<{ reason: string; field: string; message: string }> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof CordonError)) throw error;
+    const { reason, details, message } = error;
+    return { reason: reasonName(reason), field: details.violations?.[0]?.field ?? '', message };
+  }
+  throw new Error('the call was expected to be refused');
 }

@@ -163,9 +163,7 @@ describe('settings of a device', () => {
       expect(rows[0]?.generation).to.equal(4);
       expect(desk.told.at(-1)).to.have.length(10_000);
       expect(took).to.be.below(1_000);
-      const again = await site.store.write((tx) =>
-        refreshSettings(tx, { kind: 'groups', groupIds: [''] }),
-      );
+      const again = await site.store.write((tx) => refreshSettings(tx, { kind: 'groups', groupIds: [''] }));
       expect(again).to.deep.equal([]);
     });
   });
