@@ -73,8 +73,10 @@ describe('default exclusions, with real DHCP and DNS', () => {
   }
 
   async function macOf(host: Host): Promise<string> {
-    const { stdout } = await host.exec('cat', ['/sys/class/net/eth0/address']);
-    return stdout.trim();
+    const { stdout } = await host.exec('ip', ['-json', 'link', 'show', 'eth0']);
+    const [link] = JSON.parse(stdout) as { readonly address: string }[];
+    if (!link) throw new Error(`${host.name} has no eth0`);
+    return link.address;
   }
 
   itNeeding(
@@ -82,7 +84,7 @@ describe('default exclusions, with real DHCP and DNS', () => {
     'keep the lease of a DHCP client: it renews by unicast, rebinds by broadcast',
     async () => {
       await device.exec('ip', ['addr', 'flush', 'dev', 'eth0', 'scope', 'global']);
-      const server = await programs.startServer(outside, 'v4');
+      const server = await programs.startServer(outside, 'v4', { renew: 2, rebind: 5 });
       const client = programs.startClient(device, 'v4');
       const [, leased = ''] = await client.until(/bound to (\S+)/);
       const granted = (): number => server.count(/DHCPACK on /);
@@ -105,13 +107,17 @@ describe('default exclusions, with real DHCP and DNS', () => {
       expect(await arrived('unicast'), 'renewals without the profile').to.equal(blockedFrom);
       expect(granted(), 'leases granted without the profile').to.equal(grantsBefore);
 
-      // This client rebinds through a packet socket, which no packet filter sees: it shows that rebinding works, not why.
+      // The server no longer hears unicast. This client rebinds through a packet socket, which no packet filter sees: it
+      // shows that rebinding works, not why.
+      const lost = `table inet lost { chain output { type filter hook output priority 0; ip daddr ${outside.v4} drop; }; }`;
+      expect((await device.exec('nft', ['-f', '-'], { input: lost })).code).to.equal(0);
       await isolate(defaultExclusions());
       await client.until(/DHCPREQUEST for .* to 255\.255\.255\.255[^]*bound to/);
       expect(await arrived('broadcast'), 'rebinding by broadcast').to.be.above(broadcasts);
       await client.kill();
 
-      // One that rebinds through an ordinary socket.
+      // One that rebinds through an ordinary socket; it cannot choose the interface itself, so a route does.
+      await device.exec('ip', ['route', 'add', '255.255.255.255', 'dev', 'eth0']);
       const mac = await macOf(device);
       const rebind = async (): Promise<number | undefined> => {
         const message = v4Message({ type: V4.request, mac, clientAddress: leased });
@@ -123,42 +129,39 @@ describe('default exclusions, with real DHCP and DNS', () => {
       const seen = await arrived('broadcast');
       expect(await rebind(), 'rebinding from a UDP socket without the profile').to.equal(undefined);
       expect(await arrived('broadcast')).to.equal(seen);
-      // The request alone is not enough: its answer comes from an address that was not asked.
+      // The request alone is not enough: its answer comes from an address that was not asked, unless a renewal by unicast
+      // is remembered.
+      await device.exec('conntrack', ['-F']);
       await isolate(defaultExclusions().filter(({ name }) => name !== 'DHCP answers'));
       expect(await rebind(), 'rebinding without the rule for answers').to.equal(undefined);
       expect(await arrived('broadcast')).to.be.above(seen);
     },
   );
 
-  itNeeding(PROGRAMS, 'keep the lease of a DHCPv6 client: it renews and rebinds', async () => {
-    const server = await programs.startServer(outside, 'v6');
-    const client = programs.startClient(device, 'v6');
-    await client.until(/Bound to lease/);
-    const renewed = (): number => server.count(/Renew message from/);
+  // A client goes from Renew to Rebind when nobody has answered for the time between; with no such time, at once.
+  for (const { message, times } of [
+    { message: 'Renew', times: { renew: 2, rebind: 50 } },
+    { message: 'Rebind', times: { renew: 2, rebind: 2 } },
+  ]) {
+    itNeeding(PROGRAMS, `keep the lease of a DHCPv6 client: ${message}`, async () => {
+      const server = await programs.startServer(outside, 'v6', times);
+      const client = programs.startClient(device, 'v6');
+      await client.until(/Bound to lease/);
+      const heard = (): number => server.count(new RegExp(`${message} message from`));
 
-    await isolate(defaultExclusions());
-    const before = renewed();
-    await client.until(/XMT: Renew[^]*RCV: Reply[^]*Bound to lease/);
-    expect(renewed()).to.be.above(before);
+      await isolate(defaultExclusions());
+      const before = heard();
+      await client.until(new RegExp(`XMT: ${message} on[^]*RCV: Reply[^]*Bound to lease`));
+      expect(heard()).to.be.above(before);
 
-    await isolate(without('dhcp-client'));
-    const [renewals, packets] = [renewed(), await arrived('group')];
-    await client.until(/XMT: Renew on/);
-    await sleep(300);
-    expect(renewed(), 'renewals without the profile').to.equal(renewals);
-    expect(await arrived('group')).to.equal(packets);
-
-    await isolate(defaultExclusions());
-    await client.until(/XMT: Rebind[^]*RCV: Reply[^]*Bound to lease/);
-    expect(server.count(/Rebind message from/), 'rebinding').to.equal(1);
-
-    await isolate(without('dhcp-client'));
-    const sent = await arrived('group');
-    await client.until(/XMT: Rebind on/);
-    await sleep(300);
-    expect(server.count(/Rebind message from/), 'rebinding without the profile').to.equal(1);
-    expect(await arrived('group')).to.equal(sent);
-  });
+      await isolate(without('dhcp-client'));
+      const [messages, packets] = [heard(), await arrived('group')];
+      await client.until(new RegExp(`XMT: ${message} on`));
+      await sleep(300);
+      expect(heard(), 'without the profile').to.equal(messages);
+      expect(await arrived('group'), 'packets without the profile').to.equal(packets);
+    });
+  }
 
   async function lookUp(from: Host, server: Host): Promise<Record<string, boolean>> {
     const results = FAMILIES.flatMap((family) =>
@@ -219,7 +222,7 @@ describe('default exclusions, with real DHCP and DNS', () => {
         client.until(LEASED[family], 8_000, () => isolate(defaultExclusions())),
       ),
     );
-    expect(server.count(/DHCPACK/), 'leases of IPv4').to.equal(1);
+    expect(server.count(/DHCPACK/), 'leases of IPv4').to.be.at.least(1);
     expect(server.count(/DHCPREPLY/), 'leases of IPv6').to.be.at.least(1);
   });
 

@@ -13,7 +13,11 @@ export const PROGRAMS = ['dhcpd', 'dhclient', 'dnsmasq', 'dig'] as const;
 const POOL = { v4: ['192.0.2.100', '192.0.2.150'], v6: ['2001:db8:77::1000', '2001:db8:77::1fff'] } as const;
 
 /** Seconds after which clients renew (T1) and rebind (T2). Short, so that a test need not wait. */
-const TIMES = { renew: 2, rebind: 5, lease: 60 } as const;
+export interface Times {
+  readonly renew: number;
+  readonly rebind: number;
+}
+const LEASE_SECONDS = 60;
 
 const CLIENT_SCRIPT = `#!/bin/sh
 # The address is all that the tests need of a lease.
@@ -43,11 +47,11 @@ export class DhcpPrograms {
   }
 
   /** ISC DHCP server on `eth0`; it sends and receives below the packet filter in IPv4, so it stands outside the device. */
-  async startServer(host: Host, family: Family): Promise<LoggedProcess> {
+  async startServer(host: Host, family: Family, { renew, rebind }: Times): Promise<LoggedProcess> {
     const [first, last] = POOL[family];
-    const times = `default-lease-time ${TIMES.lease}; max-lease-time ${TIMES.lease}; preferred-lifetime ${TIMES.lease};
-      dhcp-cache-threshold 0;
-      option dhcp-renewal-time ${TIMES.renew}; option dhcp-rebinding-time ${TIMES.rebind};`;
+    const lease = LEASE_SECONDS;
+    const times = `default-lease-time ${lease}; max-lease-time ${lease}; preferred-lifetime ${lease};
+      dhcp-cache-threshold 0; option dhcp-renewal-time ${renew}; option dhcp-rebinding-time ${rebind};`;
     const subnet =
       family === 'v4'
         ? `authoritative; ping-check false; subnet 192.0.2.0 netmask 255.255.255.0 { range ${first} ${last}; }`
