@@ -30,7 +30,9 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const without = (...profiles: readonly string[]): Exclusion[] =>
   defaultExclusions().filter(({ source }) => !profiles.includes(source?.profileId ?? ''));
 
-describe('default exclusions, with real DHCP and DNS', () => {
+describe('default exclusions, with real DHCP and DNS', function () {
+  // Clients count in whole seconds.
+  this.timeout(40_000);
   let site: Site;
   let device: Host;
   let outside: Host;

@@ -7,7 +7,7 @@ import { systemEnvironment } from '../site/run.js';
 import { LoggedProcess } from './logged-process.js';
 
 export type Family = 'v4' | 'v6';
-export const PROGRAMS = ['dhcpd', 'dhclient', 'dnsmasq', 'dig'] as const;
+const PROGRAMS = ['dhcpd', 'dhclient', 'dnsmasq', 'dig', 'conntrack'] as const;
 
 /** First bytes of the addresses that servers give out here; static addresses of the site are below. */
 const POOL = { v4: ['192.0.2.100', '192.0.2.150'], v6: ['2001:db8:77::1000', '2001:db8:77::1fff'] } as const;
