@@ -6,7 +6,7 @@ wanted=${1:-tests}
 PATH=$PATH:/usr/sbin:/sbin
 declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
 if [ "$wanted" = tests ]; then
-  package_of+=([conntrack]=conntrack)
+  package_of+=([conntrack]=conntrack [dhcpd]=isc-dhcp-server [dhclient]=isc-dhcp-client [dnsmasq]=dnsmasq-base [dig]=bind9-dnsutils)
 fi
 missing=()
 for tool in "${!package_of[@]}"; do

@@ -131,7 +131,7 @@ export const INDUSTRIAL_PROFILES: readonly ProfileData[] = [
     's7',
     'S7',
     102,
-    'RFC 1006 section 4 (TCP port 102); Siemens: https://support.industry.siemens.com/cs/document/8970169',
+    'RFC 1006 (TCP port 102); Siemens: https://support.industry.siemens.com/cs/document/8970169',
   ),
   ...ETHERNET_IP_PROFILES,
 ];
