@@ -35,7 +35,9 @@ function sizeOf(box: Box): number {
 function mergeAlong(boxes: readonly Box[], axis: number): Box[] {
   const groups = new Map<string, { readonly box: Box; readonly along: Interval[] }>();
   for (const box of boxes) {
-    const key = box.map(({ first, last }, at) => (at === axis ? '' : `${first}-${last}`)).join(' ');
+    const key = box
+      .map(({ first, last }, at) => (at === axis ? '' : `${first.toString(32)}-${last.toString(32)}`))
+      .join(' ');
     const group = groups.get(key) ?? { box, along: [] };
     group.along.push(...box.slice(axis, axis + 1));
     groups.set(key, group);
@@ -101,6 +103,13 @@ function slice(boxes: readonly Box[], axis: number, budget: Budget): Box[] | und
     }
     const after = borders[index + 1];
     if (after === undefined || active.length === 0) continue;
+    const [only] = active;
+    if (only !== undefined && active.length === 1) {
+      result.push([{ first, last: after - 1n }, ...only.box.slice(axis + 1)]);
+      budget.pieces -= 1;
+      if (budget.pieces < 0) return undefined;
+      continue;
+    }
     const rest = slice(
       active.map(({ box }) => box),
       axis + 1,

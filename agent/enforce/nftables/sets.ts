@@ -129,11 +129,15 @@ function setsOf(name: string, form: Form, parts: readonly Part[]): NftSet[] {
   ];
 }
 
-function product(intervals: readonly (readonly Interval[])[]): Box[] {
-  return intervals.reduce<Box[]>(
-    (boxes, choices) => boxes.flatMap((box) => choices.map((choice) => [...box, choice])),
-    [[]],
-  );
+function product(intervals: Part['intervals']): Box[] {
+  let boxes: Interval[][] = [[]];
+  for (const choices of intervals) {
+    const [only] = choices;
+    // Nearly all rules name one of each, and there are thousands of them.
+    if (only !== undefined && choices.length === 1) for (const box of boxes) box.push(only);
+    else boxes = boxes.flatMap((box) => choices.map((choice) => [...box, choice]));
+  }
+  return boxes;
 }
 
 function elementText({ family, fields }: Form, box: Box): string {
