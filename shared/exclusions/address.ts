@@ -53,6 +53,8 @@ export function parseAddressRange(text: string): AddressRange {
   if (rest.length > 0) throw new AddressError(`"${text}" is not a range: more than one dash`);
   if (right !== undefined) return parseRange(text, left.trim(), right.trim());
   if (text.includes('/')) return parseCidr(text);
+  // Most of a long list: nothing to parse beyond the check that it is in its only form.
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return { family: 4, first: text, last: text, text };
   const address = parseOne(text);
   const canonical = address.toString();
   return { family: familyOf(address), first: canonical, last: canonical, text: canonical };

@@ -39,7 +39,8 @@ export function isAnyAddress({ first, last }: Interval, family: Family): boolean
 }
 
 /** Fewest intervals that hold the same numbers, ascending, neither overlapping nor touching. */
-export function union(intervals: readonly Interval[]): Interval[] {
+export function union(intervals: readonly Interval[]): readonly Interval[] {
+  if (intervals.length < 2) return intervals;
   const merged: Interval[] = [];
   for (const next of [...intervals].sort(byFirst)) {
     const last = merged.at(-1);

@@ -30,8 +30,8 @@ interface Parsed {
   readonly exclusion: Exclusion;
   readonly families: readonly {
     readonly family: Family;
-    readonly local: Interval[];
-    readonly remote: Interval[];
+    readonly local: readonly Interval[];
+    readonly remote: readonly Interval[];
   }[];
 }
 

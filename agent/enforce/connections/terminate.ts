@@ -45,19 +45,23 @@ async function listCondemned(plan: Plan, agentPid: number): Promise<Connection[]
 }
 
 function factsOf(connection: Connection, listening: ReadonlySet<number>, agentPid: number): ConnectionFacts {
+  let group: string | undefined | null = null;
   return {
     openedBy: listening.has(connection.localPort) ? 'other-side' : 'this-computer',
     // A socket that its process has closed has no owner left; it can be the agent's last words.
     isAgents: connection.processId === agentPid || connection.processId === 0,
-    belongsTo: (application) => belongsTo(connection.processId, application),
+    // Asked for each rule with a program: /proc is read once.
+    belongsTo: (application) => {
+      if (group === null) group = cgroupOf(connection.processId);
+      return group !== undefined && belongsTo(group, application);
+    },
   };
 }
 
-function belongsTo(pid: number, application: RuleApplication): boolean {
+function belongsTo(group: string, application: RuleApplication): boolean {
   const paths = application.kind === 'cgroup' ? [application.path] : [];
   if (application.kind === 'systemd-unit') paths.push(...systemdPaths(application.name));
-  const path = cgroupOf(pid);
-  return path !== undefined && paths.some((wanted) => path === wanted || path.startsWith(`${wanted}/`));
+  return paths.some((wanted) => group === wanted || group.startsWith(`${wanted}/`));
 }
 
 function cgroupOf(pid: number): string | undefined {

@@ -48,7 +48,8 @@ function identify(find: (path: string) => CgroupMatch | undefined): AgentIdentit
 function locate(mount: string, path: string): CgroupMatch | undefined {
   const folder = join(mount, path);
   const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (!isFolder || path.includes('"')) return undefined;
+  // nft would read on at a quote, and take an asterisk for a pattern.
+  if (!isFolder || /["*]/.test(path)) return undefined;
   return { level: path.split('/').length, path: relative(NFT_ROOT, folder) };
 }
 

@@ -1,159 +1,123 @@
-import type { AddressRange, Family } from '../../../shared/exclusions/address.js';
-import type { Rule, UnsupportedRule } from '../plan.js';
-import { cgroupMatch, type CgroupMatch } from './cgroup-match.js';
-import {
-  addressIntervals,
-  portIntervals,
-  union,
-  type Interval,
-} from '../../../shared/exclusions/intervals.js';
-import { addressText, disjoint, portText, type Rectangle } from './intervals.js';
+import type { Rule, RuleApplication, UnsupportedRule } from '../plan.js';
+import type { CgroupMatch } from './cgroup-match.js';
+import { renderSets, type Matcher, type NftSet, type PacketWay } from './sets.js';
 
-/** A named set of the table. */
-export interface NftSet {
+/** A chain that holds the exclusions of one program, for packets that go one way. */
+export interface ProgramChain {
   readonly name: string;
-  readonly type: string;
-  readonly elements: readonly string[];
+  readonly matchers: readonly string[];
 }
 
-/** Which way a packet goes. The other side is its destination when it goes out, its source when it comes in. */
-export type PacketWay = 'out' | 'in';
-
-/** Conditions of one accepting rule, written for a packet that goes one way. */
-type Matcher = (way: PacketWay) => string;
+/** A verdict map from control groups of one level to the chains of their programs. */
+export interface ProgramMap {
+  readonly name: string;
+  readonly elements: readonly string[];
+}
 
 /** The exclusions that connections opened from one side may use. */
 export interface ExclusionRules {
   readonly sets: readonly NftSet[];
   /** `match(way)` of each is one line of a chain, without its verdict. Empty text: every packet. */
   readonly matchers: readonly Matcher[];
+  /** Those of single programs, for each way that a packet can go. */
+  readonly programs: (way: PacketWay) => ProgramRules;
   readonly unsupported: readonly UnsupportedRule[];
 }
 
-/** Finds the cgroup of a program; undefined when there is none now. */
-export type CgroupLookup = (application: NonNullable<Rule['application']>) => CgroupMatch | undefined;
+export interface ProgramRules {
+  readonly chains: readonly ProgramChain[];
+  readonly maps: readonly ProgramMap[];
+  /** Whole lines, verdict included: one for each level of the hierarchy at which a program's control group is. */
+  readonly lines: readonly string[];
+}
 
-const TCP = 6;
-const UDP = 17;
-const FAMILIES: readonly Family[] = [4, 6];
-const PROTOCOLS = [
-  { number: TCP, name: 'tcp' },
-  { number: UDP, name: 'udp' },
-] as const;
-type PortSide = 'remote' | 'local';
-const PORT_SIDES: readonly PortSide[] = ['remote', 'local'];
+/** Finds the cgroup of a program; undefined when there is none now. */
+export type CgroupLookup = (application: RuleApplication) => CgroupMatch | undefined;
+
+interface Program {
+  readonly cgroup: CgroupMatch;
+  readonly matchers: readonly Matcher[];
+}
 
 /**
- * Exclusions of the connections that `opener` opens. Rules of the common forms share sets, so that the cost of a packet
- * does not grow with their number; the rest becomes one line each.
+ * Exclusions of the connections that `opener` opens. All of them are elements of sets, one set for each combination of
+ * fields that rules name, so that the cost of a packet does not grow with the number of exclusions. Those of a program
+ * are in a chain of their own, which a verdict map finds by the control group of the socket.
  */
 export function renderExclusions(
   rules: readonly Rule[],
   opener: PacketWay,
   findCgroup: CgroupLookup,
 ): ExclusionRules {
-  const relevant = rules.filter((rule) => (opener === 'out' ? rule.outbound : rule.inbound));
-  const sets: NftSet[] = [];
-  const matchers: Matcher[] = [];
+  const prefix = `opened_${opener}`;
+  const anyProgram: Rule[] = [];
+  const byCgroup = new Map<string, { readonly cgroup: CgroupMatch; readonly rules: Rule[] }>();
   const unsupported: UnsupportedRule[] = [];
-  const addSet = (set: NftSet, matcher: Matcher): void => {
-    if (set.elements.length === 0) return;
-    sets.push(set);
-    matchers.push(matcher);
+  const lookup = remembering(findCgroup);
+  for (const rule of rules) {
+    if (opener === 'out' ? !rule.outbound : !rule.inbound) continue;
+    if (rule.application === undefined) {
+      anyProgram.push(rule);
+      continue;
+    }
+    const program = cgroupOf(rule.application, opener, lookup);
+    if (program.kind === 'unsupported') {
+      unsupported.push({ name: rule.name, detail: program.detail });
+      continue;
+    }
+    const { cgroup } = program;
+    const group = byCgroup.get(cgroup.path) ?? { cgroup, rules: [] };
+    group.rules.push(rule);
+    byCgroup.set(cgroup.path, group);
+  }
+  const { sets, matchers } = renderSets(anyProgram, prefix);
+  const allSets = [...sets];
+  const programs: Program[] = [];
+  for (const [index, { cgroup, rules: own }] of [...byCgroup.values()].entries()) {
+    const rendered = renderSets(own, `${prefix}_program_${index}`);
+    allSets.push(...rendered.sets);
+    programs.push({ cgroup, matchers: rendered.matchers });
+  }
+  return { sets: allSets, matchers, programs: (way) => programRules(programs, prefix, way), unsupported };
+}
+
+function programRules(programs: readonly Program[], prefix: string, way: PacketWay): ProgramRules {
+  const chains: ProgramChain[] = [];
+  const levels = new Map<number, string[]>();
+  for (const [index, { cgroup, matchers }] of programs.entries()) {
+    const name = `${prefix}_program_${index}_${way}`;
+    chains.push({ name, matchers: matchers.map((match) => match(way)) });
+    const elements = levels.get(cgroup.level) ?? [];
+    elements.push(`"${cgroup.path}" : jump ${name}`);
+    levels.set(cgroup.level, elements);
+  }
+  const maps = [...levels].map(([level, elements]) => ({
+    level,
+    name: `${prefix}_level_${level}_${way}`,
+    elements,
+  }));
+  return {
+    chains,
+    maps,
+    lines: maps.map(({ level, name }) => `socket cgroupv2 level ${level} vmap @${name}`),
   };
-
-  const plain = relevant.filter(isPlain);
-  for (const { number, name } of PROTOCOLS) {
-    for (const side of PORT_SIDES) {
-      const group = plain.filter((rule) => rule.protocol === number && portSide(rule) === side);
-      addPortSets(addSet, opener, name, side, group);
-    }
-  }
-  addAddressSets(
-    addSet,
-    opener,
-    plain.filter((rule) => rule.protocol === undefined),
-  );
-
-  for (const rule of relevant.filter((candidate) => !isPlain(candidate))) {
-    const program = programMatch(rule, opener, findCgroup);
-    if (program.kind === 'unsupported') unsupported.push({ name: rule.name, detail: program.detail });
-    else matchers.push(...singleMatchers(rule, program.text));
-  }
-  return { sets, matchers, unsupported };
 }
 
-/** Fits a shared set: ports of one side at most, remote addresses at most, no program. */
-function isPlain(rule: Rule): boolean {
-  if (rule.application !== undefined || rule.localAddresses.length > 0) return false;
-  if (rule.protocol === undefined) return rule.remoteAddresses.length > 0;
-  if (rule.protocol !== TCP && rule.protocol !== UDP) return false;
-  return rule.localPorts.length === 0 || rule.remotePorts.length === 0;
-}
-
-function portSide(rule: Rule): PortSide {
-  return rule.localPorts.length > 0 ? 'local' : 'remote';
-}
-
-function addPortSets(
-  addSet: (set: NftSet, matcher: Matcher) => void,
-  opener: PacketWay,
-  protocol: 'tcp' | 'udp',
-  side: PortSide,
-  rules: readonly Rule[],
-): void {
-  const portsOf = (rule: Rule): Interval[] =>
-    portIntervals(side === 'local' ? rule.localPorts : rule.remotePorts);
-  const anywhere = rules.filter((rule) => rule.remoteAddresses.length === 0);
-  const name = `opened_${opener}_${protocol}_${side}_port`;
-  addSet(
-    { name, type: 'inet_service', elements: union(anywhere.flatMap(portsOf)).map(portText) },
-    (way) => `${protocol} ${portField(side, way)} @${name}`,
-  );
-  for (const family of FAMILIES) {
-    const rectangles = rules.flatMap((rule) => product(rule, family, portsOf(rule)));
-    for (const [index, group] of disjoint(rectangles).entries()) {
-      const setName = `opened_${opener}_${protocol}_ipv${family}_${side}_port_${index}`;
-      const elements = group.map(
-        ({ addresses, ports }) => `${addressText(addresses, family)} . ${portText(ports)}`,
-      );
-      addSet(
-        { name: setName, type: `ipv${family}_addr . inet_service`, elements },
-        (way) => `${addressField(family, 'remote', way)} . ${protocol} ${portField(side, way)} @${setName}`,
-      );
-    }
-  }
-}
-
-function product(rule: Rule, family: Family, ports: readonly Interval[]): Rectangle[] {
-  if (rule.remoteAddresses.length === 0) return [];
-  return addressIntervals(rule.remoteAddresses, family).flatMap((addresses) =>
-    ports.map((one) => ({ addresses, ports: one })),
-  );
-}
-
-function addAddressSets(
-  addSet: (set: NftSet, matcher: Matcher) => void,
-  opener: PacketWay,
-  rules: readonly Rule[],
-): void {
-  for (const family of FAMILIES) {
-    const name = `opened_${opener}_ipv${family}`;
-    const addresses = union(rules.flatMap((rule) => addressIntervals(rule.remoteAddresses, family)));
-    addSet(
-      { name, type: `ipv${family}_addr`, elements: addresses.map((one) => addressText(one, family)) },
-      (way) => `${addressField(family, 'remote', way)} @${name}`,
-    );
-  }
+/** Thousands of rules can name one program, and each look goes to the file system. */
+function remembering(findCgroup: CgroupLookup): CgroupLookup {
+  const known = new Map<string, CgroupMatch | undefined>();
+  return (application) => {
+    const key = JSON.stringify(application);
+    if (!known.has(key)) known.set(key, findCgroup(application));
+    return known.get(key);
+  };
 }
 
 type ProgramMatch =
-  | { readonly kind: 'expressible'; readonly text: string }
+  | { readonly kind: 'expressible'; readonly cgroup: CgroupMatch }
   | { readonly kind: 'unsupported'; readonly detail: string };
 
-function programMatch(rule: Rule, opener: PacketWay, findCgroup: CgroupLookup): ProgramMatch {
-  const { application } = rule;
-  if (application === undefined) return { kind: 'expressible', text: '' };
+function cgroupOf(application: RuleApplication, opener: PacketWay, findCgroup: CgroupLookup): ProgramMatch {
   switch (application.kind) {
     case 'executable-path':
       return {
@@ -174,61 +138,14 @@ function programMatch(rule: Rule, opener: PacketWay, findCgroup: CgroupLookup): 
           detail: 'the inbound half: nftables knows the program of outgoing packets only',
         };
       }
-      const match = findCgroup(application);
+      const cgroup = findCgroup(application);
       const label = application.kind === 'cgroup' ? application.path : application.name;
-      return match
-        ? { kind: 'expressible', text: cgroupMatch(match) }
+      return cgroup
+        ? { kind: 'expressible', cgroup }
         : {
             kind: 'unsupported',
             detail: `"${label}" has no cgroup below the cgroup2 root now; start it first`,
           };
     }
   }
-}
-
-/** One line per IP version that the rule names, or one line for both when it names no address. */
-function singleMatchers(rule: Rule, program: string): Matcher[] {
-  const named = rule.localAddresses.length > 0 || rule.remoteAddresses.length > 0;
-  const families: readonly (Family | undefined)[] = named ? FAMILIES : [undefined];
-  return families.flatMap((family): Matcher[] => {
-    const remote = family && addressList(rule.remoteAddresses, family);
-    const local = family && addressList(rule.localAddresses, family);
-    // Addresses of the other version only: nothing of this version matches.
-    if (family && rule.remoteAddresses.length > 0 && remote === undefined) return [];
-    if (family && rule.localAddresses.length > 0 && local === undefined) return [];
-    return [
-      (way) =>
-        [
-          remote && family ? `${addressField(family, 'remote', way)} ${remote}` : '',
-          local && family ? `${addressField(family, 'local', way)} ${local}` : '',
-          rule.protocol === undefined ? '' : `meta l4proto ${rule.protocol}`,
-          portList(rule, 'remote', way),
-          portList(rule, 'local', way),
-          program,
-        ]
-          .filter((part) => part !== '')
-          .join(' '),
-    ];
-  });
-}
-
-function addressList(ranges: readonly AddressRange[], family: Family): string | undefined {
-  if (ranges.length === 0) return undefined;
-  const intervals = union(addressIntervals(ranges, family));
-  if (intervals.length === 0) return undefined;
-  return `{ ${intervals.map((one) => addressText(one, family)).join(', ')} }`;
-}
-
-function portList(rule: Rule, side: PortSide, way: PacketWay): string {
-  const ports = side === 'local' ? rule.localPorts : rule.remotePorts;
-  if (ports.length === 0) return '';
-  return `th ${portField(side, way)} { ${union(portIntervals(ports)).map(portText).join(', ')} }`;
-}
-
-function portField(side: PortSide, way: PacketWay): 'sport' | 'dport' {
-  return (side === 'remote') === (way === 'out') ? 'dport' : 'sport';
-}
-
-function addressField(family: Family, side: PortSide, way: PacketWay): string {
-  return `${family === 4 ? 'ip' : 'ip6'} ${(side === 'remote') === (way === 'out') ? 'daddr' : 'saddr'}`;
 }

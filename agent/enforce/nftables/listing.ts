@@ -71,13 +71,18 @@ function countEntries(text: string): Map<string, number> {
       if (elements !== undefined) {
         elements += line;
         if (line.endsWith('}')) {
-          counts.set(open, elements.split(',').length);
+          counts.set(open, elementCount(elements));
           elements = undefined;
         }
       }
     }
   }
   return counts;
+}
+
+/** The path of a control group stands in quotes and can hold a comma. */
+function elementCount(elements: string): number {
+  return (elements.includes('"') ? elements.replace(/"[^"]*"/g, '') : elements).split(',').length;
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };

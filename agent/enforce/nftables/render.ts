@@ -1,7 +1,8 @@
 import type { Endpoint, Plan, UnsupportedRule } from '../plan.js';
 import { cgroupMatch, type CgroupMatch } from './cgroup-match.js';
 import { FIRST_PRIORITY } from './hook-priority.js';
-import { renderExclusions, type CgroupLookup, type NftSet } from './exclusions.js';
+import { renderExclusions, type CgroupLookup, type ExclusionRules, type ProgramMap } from './exclusions.js';
+import type { NftSet, PacketWay } from './sets.js';
 
 export const TABLE = 'inet cordon';
 /** Set whose elements say for which IP versions the table blocks; they expire at the deadline. */
@@ -57,16 +58,18 @@ interface Chain {
 export function renderPlan(plan: Plan, context: RenderContext, priority = FIRST_PRIORITY): Rendered {
   const fromHere = renderExclusions(plan.rules, 'out', context.findCgroup);
   const fromThere = renderExclusions(plan.rules, 'in', context.findCgroup);
-  const accept = (conditions: string): string => `${conditions} accept`.trimStart();
+  const ways = [
+    exclusionChains('opened_here_out', fromHere, 'out'),
+    exclusionChains('opened_here_in', fromHere, 'in'),
+    exclusionChains('opened_there_in', fromThere, 'in'),
+    exclusionChains('opened_there_out', fromThere, 'out'),
+  ];
 
   const chains: Chain[] = [
     // Our verdict comes before other tables at `filter`, so that applications see our reset or error; after conntrack.
     { name: 'input', hook: 'input', rules: [`meta nfproto @${HOLD_SET} jump verdict_in`] },
     { name: 'output', hook: 'output', rules: [`meta nfproto @${HOLD_SET} jump verdict_out`] },
-    { name: 'opened_here_out', rules: fromHere.matchers.map((match) => accept(match('out'))) },
-    { name: 'opened_here_in', rules: fromHere.matchers.map((match) => accept(match('in'))) },
-    { name: 'opened_there_in', rules: fromThere.matchers.map((match) => accept(match('in'))) },
-    { name: 'opened_there_out', rules: fromThere.matchers.map((match) => accept(match('out'))) },
+    ...ways.flatMap(({ chains: own }) => own),
     { name: 'tcp_in', rules: tcpIn() },
     { name: 'tcp_out', rules: tcpOut() },
     {
@@ -84,9 +87,11 @@ export function renderPlan(plan: Plan, context: RenderContext, priority = FIRST_
     },
   ];
   const sets = [...fromHere.sets, ...fromThere.sets];
+  const maps = ways.flatMap(({ maps: own }) => own);
   const counts = new Map<string, number>([
     ...chains.map((chain): [string, number] => [`chain ${chain.name}`, chain.rules.length]),
     ...sets.map((set): [string, number] => [`set ${set.name}`, set.elements.length]),
+    ...maps.map((map): [string, number] => [`map ${map.name}`, map.elements.length]),
     [`set ${HOLD_SET}`, 2],
   ]);
   const comment = `comment "plan=${plan.planId}"`;
@@ -95,6 +100,7 @@ export function renderPlan(plan: Plan, context: RenderContext, priority = FIRST_
     `  ${comment}`,
     holdSet(plan.expiresInMs),
     ...sets.map(setText),
+    ...maps.map(mapText),
     ...orderedForReference(chains).map((chain) => chainText(chain, priority)),
     '}\n',
   ].join('\n');
@@ -106,6 +112,23 @@ export function renderPlan(plan: Plan, context: RenderContext, priority = FIRST_
     creation,
     counts,
     unsupported: mergeUnsupported(fromHere.unsupported, fromThere.unsupported),
+  };
+}
+
+/** The chain of one opener and way, and behind its lines those that lead to the exclusions of single programs. */
+function exclusionChains(
+  name: string,
+  { matchers, programs }: ExclusionRules,
+  way: PacketWay,
+): { readonly chains: readonly Chain[]; readonly maps: readonly ProgramMap[] } {
+  const accept = (conditions: string): string => `${conditions} accept`.trimStart();
+  const { chains, maps, lines } = programs(way);
+  return {
+    chains: [
+      ...chains.map((chain) => ({ name: chain.name, rules: chain.matchers.map(accept) })),
+      { name, rules: [...matchers.map((match) => accept(match(way))), ...lines] },
+    ],
+    maps,
   };
 }
 
@@ -199,8 +222,13 @@ function holdSet(expiresInMs: number | undefined): string {
   return `  set ${HOLD_SET} { type nf_proto; flags timeout; elements = { ipv4${timeout}, ipv6${timeout} }; }`;
 }
 
-function setText({ name, type, elements }: NftSet): string {
-  return `  set ${name} { type ${type}; flags interval; elements = { ${elements.join(', ')} }; }`;
+function setText({ name, type, ranges, elements }: NftSet): string {
+  const flags = ranges ? ' flags interval;' : '';
+  return `  set ${name} { type ${type};${flags} elements = { ${elements.join(', ')} }; }`;
+}
+
+function mapText({ name, elements }: ProgramMap): string {
+  return `  map ${name} { type cgroupsv2 : verdict; elements = { ${elements.join(', ')} }; }`;
 }
 
 function chainText({ name, hook, rules }: Chain, priority: number): string {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { addressText, disjoint, type Rectangle } from '../../../../../agent/enforce/nftables/intervals.js';
+import { addressText, disjoint, type Box } from '../../../../../agent/enforce/nftables/intervals.js';
 import { parseAddressRange } from '../../../../../shared/exclusions/address.js';
 import { addressIntervals, union, type Interval } from '../../../../../shared/exclusions/intervals.js';
 
@@ -8,8 +8,9 @@ const interval = (max: number): fc.Arbitrary<Interval> =>
   fc
     .tuple(fc.nat(max), fc.nat(max))
     .map(([a, b]) => ({ first: BigInt(Math.min(a, b)), last: BigInt(Math.max(a, b)) }));
-const rectangle: fc.Arbitrary<Rectangle> = fc.record({ addresses: interval(12), ports: interval(12) });
+const box: fc.Arbitrary<Box> = fc.tuple(interval(5), interval(5), interval(5));
 const holds = ({ first, last }: Interval, value: number): boolean => first <= value && value <= last;
+const small = Array.from({ length: 6 }, (_, index) => index);
 const numbers = Array.from({ length: 13 }, (_, index) => index);
 
 describe('intervals', () => {
@@ -25,29 +26,46 @@ describe('intervals', () => {
     );
   });
 
-  it('keeps exactly the same points in disjoint rectangles, each in one rectangle of its set', () => {
+  it('keeps exactly the same points in disjoint boxes, each in one box of its set', () => {
     fc.assert(
-      fc.property(fc.array(rectangle, { maxLength: 10 }), (rectangles) => {
-        const sets = disjoint(rectangles);
-        const covers = ({ addresses, ports }: Rectangle, x: number, y: number): boolean =>
-          holds(addresses, x) && holds(ports, y);
-        for (const x of numbers) {
-          for (const y of numbers) {
-            const hits = sets.map((set) => set.filter((one) => covers(one, x, y)).length);
-            expect(Math.max(0, ...hits)).to.equal(rectangles.some((one) => covers(one, x, y)) ? 1 : 0);
+      fc.property(fc.array(box, { minLength: 1, maxLength: 10 }), (boxes) => {
+        const sets = disjoint(boxes);
+        const covers = (one: Box, point: readonly number[]): boolean =>
+          one.every((side, axis) => holds(side, point[axis] ?? -1));
+        for (const x of small) {
+          for (const y of small) {
+            for (const z of small) {
+              const hits = sets.map((set) => set.filter((one) => covers(one, [x, y, z])).length);
+              expect(Math.max(0, ...hits)).to.equal(boxes.some((one) => covers(one, [x, y, z])) ? 1 : 0);
+            }
           }
         }
       }),
     );
   });
 
+  const range = (first: number, last: number): Interval => ({ first: BigInt(first), last: BigInt(last) });
+
   it('does not multiply without bound when ranges are nested', () => {
-    const nested = Array.from({ length: 300 }, (_, index) => ({
-      addresses: { first: BigInt(index), last: BigInt(1000 - index) },
-      ports: { first: BigInt(index * 3), last: BigInt(index * 3) },
-    }));
+    const nested = Array.from({ length: 300 }, (_, index) => [
+      range(index, 1000 - index),
+      range(index * 3, index * 3),
+    ]);
     const total = disjoint(nested).flat().length;
     expect(total).to.be.at.most(nested.length * 8);
+  });
+
+  it('keeps one set for many networks and a second one for those that hold them all', () => {
+    const networks = Array.from({ length: 2000 }, (_, index) => [
+      range(index * 256, index * 256 + 255),
+      range(index, index + 1),
+    ]);
+    const around = Array.from({ length: 100 }, (_, index) => [
+      range(0, 600_000),
+      range(9000 + index * 2, 9000 + index * 2),
+    ]);
+    const mixed = networks.flatMap((one, index) => [one, ...around.slice(index, index + 1)]);
+    expect(disjoint(mixed)).to.have.length(2);
   });
 
   it('reads every form of an IPv6 address that a plan can hold', () => {
