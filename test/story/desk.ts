@@ -60,7 +60,7 @@ export class Desk {
     this.handlers = {
       ...groupService({
         ...deps,
-        describe: (_db, row) => Promise.resolve(deviceMessage(row, { online: false })),
+        isOnline: () => false,
         deviceChanged: (id) => site.changes.emit(id),
       }),
       ...policyService(deps),
