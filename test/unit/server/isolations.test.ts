@@ -246,7 +246,7 @@ describe('isolations on a server', () => {
   });
 
   it('with thousands of exclusions each come in pages that a client takes, and none is missing', async () => {
-    const exclusions = Array.from({ length: 8_000 }, (_, index) =>
+    const exclusions = Array.from({ length: 9_000 }, (_, index) =>
       Exclusion.fromPartial({ name: `rule ${index}`, description: 'x'.repeat(150) }),
     );
     await store.write(async (tx) => {
