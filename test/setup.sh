@@ -6,7 +6,7 @@ wanted=${1:-tests}
 PATH=$PATH:/usr/sbin:/sbin
 declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
 if [ "$wanted" = tests ]; then
-  package_of+=([conntrack]=conntrack)
+  package_of+=([conntrack]=conntrack [faketime]=faketime [wall]=bsdutils [script]=bsdutils [dbus-daemon]=dbus-daemon [gdbus]=libglib2.0-bin [notify-send]=libnotify-bin)
 fi
 missing=()
 for tool in "${!package_of[@]}"; do
@@ -14,6 +14,9 @@ for tool in "${!package_of[@]}"; do
 done
 if [ "$wanted" = tests ] && ! /usr/bin/python3 -I -c 'import sys; from importlib.util import find_spec as f; sys.exit(not (f("grpc") and f("grpc_tools")))' 2>/dev/null; then
   missing+=(python3-grpcio python3-grpc-tools)
+fi
+if [ "$wanted" = tests ] && ! /usr/bin/python3 -I -c 'import sys; from importlib.util import find_spec as f; sys.exit(not (f("dbus") and f("gi")))' 2>/dev/null; then
+  missing+=(python3-dbus python3-gi)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

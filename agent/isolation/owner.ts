@@ -194,6 +194,12 @@ export class IsolationOwner {
     return this.applied;
   }
 
+  /** Text for the people at this computer, of the settings in force; empty: none is set, or nothing is in force. */
+  get notificationText(): string {
+    const { state } = this.durable;
+    return isActive(state) ? state.isolation.settings.notificationText : '';
+  }
+
   get isolated(): boolean {
     return this.durable.state.kind !== 'RELEASED';
   }

@@ -94,6 +94,7 @@ export class Fleet {
       CORDON_AGENT_DATA_DIR: data,
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
+      CORDON_AGENT_NOTIFY_USERS: 'false',
       ...token,
       ...environment,
     };

@@ -59,6 +59,7 @@ export class SteeredAgent {
         CORDON_AGENT_DATA_DIR: this.folder,
         CORDON_AGENT_ENFORCER: 'nftables',
         CORDON_AGENT_LOG_LEVEL: 'debug',
+        CORDON_AGENT_NOTIFY_USERS: 'false',
         ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -72,7 +73,7 @@ export class SteeredAgent {
     try {
       await this.server.connected(this.deviceId, this.starts);
     } catch (error) {
-      throw new Error(`${(error as Error).message}\n${this.log}`);
+      throw new Error(`${(error as Error).message}\n${this.log}`, { cause: error });
     }
     return child;
   }
