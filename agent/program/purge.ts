@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../shared/config/load.js';
 import { chooseEnforcer } from '../enforce/choose.js';
@@ -21,7 +21,18 @@ export async function purge(flags: Flags): Promise<void> {
   for (const name of filesIn(settings.data_dir)) {
     if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
   }
+  removeIfEmpty(settings.data_dir);
   console.log('removed: rules, state and identity of this device');
+}
+
+/** What is in there and not ours keeps the folder. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(code)) throw error;
+  }
 }
 
 function filesIn(folder: string): string[] {
