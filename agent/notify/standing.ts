@@ -1,5 +1,4 @@
-import type {
-  IsolationEndCause} from '../../shared/gen/cordon/v1/isolation.js';
+import type { IsolationEndCause } from '../../shared/gen/cordon/v1/isolation.js';
 import {
   IsolationState,
   type IsolationMode,

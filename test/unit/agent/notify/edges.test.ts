@@ -1,14 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,8 +7,12 @@ import { expect } from 'chai';
 import { desktopsIn, tellDesktop } from '../../../../agent/notify/desktops.js';
 import type { Message } from '../../../../agent/notify/message.js';
 import { runBriefly } from '../../../../agent/notify/run-briefly.js';
+import { LoginTerminal, TERMINALS } from '../../../fakes/login-terminal.js';
+import { until } from '../../../fault/until.js';
 import { canBeAnotherUser, itNeeding } from '../../../net/site/index.js';
 
+/** Nothing here takes longer, also on a busy computer. */
+const SOON_MS = 8_000;
 const WALL_PROCESS = fileURLToPath(new URL('./wall-process.js', import.meta.url));
 const MESSAGE: Message = {
   title: 'This computer is isolated from the network',
@@ -52,11 +47,6 @@ GLib.MainLoop().run()
 `;
 
 const has = (tool: string): boolean => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
-const isRoot = process.getuid?.() === 0;
-const TERMINAL = {
-  met: isRoot && has('wall') && has('script') && spawnSync('unshare', ['--mount', 'true']).status === 0,
-  why: 'needs root, wall and script (bsdutils), and mount namespaces',
-};
 const DESKTOP = {
   met:
     canBeAnotherUser() &&
@@ -66,22 +56,11 @@ const DESKTOP = {
   why: 'needs root and dbus-daemon, libnotify-bin, python3-dbus, python3-gi',
 };
 
-/** One record of the list of who is logged in, as utmp(5) has it on 64-bit Linux. */
-function loginRecord(line: string): Buffer {
-  const record = Buffer.alloc(384);
-  const USER_PROCESS = 7;
-  record.writeInt16LE(USER_PROCESS, 0);
-  record.writeInt32LE(process.pid, 4);
-  record.write(line, 8);
-  record.write(line.slice(-4), 40);
-  record.write('somebody', 44);
-  return record;
-}
-
 describe('telling logged-in users', function () {
   this.timeout(20_000);
   let folder: string;
   const children: ChildProcess[] = [];
+  const terminals: LoginTerminal[] = [];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'cordon-notify-'));
@@ -89,6 +68,7 @@ describe('telling logged-in users', function () {
   });
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
+    for (const terminal of terminals.splice(0)) terminal.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -101,37 +81,18 @@ describe('telling logged-in users', function () {
     return () => printed;
   }
 
-  async function until<Value>(what: string, find: () => Value | false): Promise<Value> {
-    const deadline = performance.now() + 8_000;
-    for (;;) {
-      const found = find();
-      if (found) return found;
-      if (performance.now() > deadline) throw new Error(`not seen within 8 s: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  itNeeding(TERMINAL, 'writes on the terminal of somebody who is logged in, and on no other', async () => {
-    const openTerminal = async (name: string): Promise<{ line: string; printed: () => string }> => {
-      const file = join(folder, name);
-      // A program without a terminal of its own: whatever is printed is what reached this one.
-      const printed = start('script', ['-qefc', `tty > ${file}; exec sleep 15`, '/dev/null']);
-      const line = await until(
-        `terminal ${name}`,
-        () => existsSync(file) && readFileSync(file, 'utf8').trim(),
-      );
-      return { line: line.replace('/dev/', ''), printed };
-    };
-    const [loggedIn, other] = [await openTerminal('logged-in'), await openTerminal('other')];
-    writeFileSync(join(folder, 'utmp'), loginRecord(loggedIn.line));
-    const mounting = 'mount -t tmpfs none /run && cp "$0" /run/utmp && exec "$@"';
-    const args = ['--mount', 'sh', '-c', mounting, join(folder, 'utmp'), process.execPath, WALL_PROCESS];
-    const ended = start('unshare', [...args, JSON.stringify(MESSAGE)]);
-    expect(JSON.parse(await until('the end of wall', ended))).to.deep.equal({ kind: 'done' });
-    await until('the message', () => loggedIn.printed().includes('Until: 16:09'));
-    expect(loggedIn.printed()).to.contain('Cordon: This computer is isolated from the network');
-    expect(loggedIn.printed()).to.contain('Reason: a <b>bold</b> & long one');
-    expect(other.printed()).to.equal('');
+  itNeeding(TERMINALS, 'writes on the terminal of somebody who is logged in, and on no other', async () => {
+    const loggedIn = await LoginTerminal.open(join(folder, 'logged-in'));
+    const other = await LoginTerminal.open(join(folder, 'other'));
+    terminals.push(loggedIn, other);
+    const [command = '', ...args] = [...loggedIn.loggedIn, process.execPath, WALL_PROCESS];
+    const ended = start(command, [...args, JSON.stringify(MESSAGE)]);
+    await until('the end of wall', SOON_MS, () => ended() !== '');
+    expect(JSON.parse(ended())).to.deep.equal({ kind: 'done' });
+    await until('the message', SOON_MS, () => loggedIn.printed.includes('Until: 16:09'));
+    expect(loggedIn.printed).to.contain('Cordon: This computer is isolated from the network');
+    expect(loggedIn.printed).to.contain('Reason: a <b>bold</b> & long one');
+    expect(other.printed).to.equal('');
   });
 
   itNeeding(
@@ -145,9 +106,9 @@ describe('telling logged-in users', function () {
       const address = `unix:path=${join(own, 'bus')}`;
       const env = { PATH: process.env['PATH'], DBUS_SESSION_BUS_ADDRESS: address };
       start('dbus-daemon', ['--session', '--nofork', `--address=${address}`], { ...as, env });
-      await until('the bus', () => existsSync(join(own, 'bus')));
+      await until('the bus', SOON_MS, () => existsSync(join(own, 'bus')));
       const printed = start('/usr/bin/python3', ['-I', '-c', NOTIFICATION_DAEMON], { ...as, env });
-      await until('the desktop', () => printed().startsWith('ready'));
+      await until('the desktop', SOON_MS, () => printed().startsWith('ready'));
       const [desktop, ...others] = desktopsIn(folder);
       if (!desktop || others.length > 0) throw new Error('the desktop is not found');
       expect(await tellDesktop(desktop, MESSAGE)).to.deep.equal({ kind: 'done' });
