@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 
 /** Longest run of one tool, milliseconds. */
 const DEADLINE_MS = 5_000;
@@ -30,9 +31,6 @@ export function runBriefly(
       killSignal: 'SIGKILL',
       ...as,
     });
-    // A tool that ends before it has read everything breaks the pipe; its exit code tells.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
     child.once('error', (error: NodeJS.ErrnoException) =>
       resolve(
         error.code === 'ENOENT'
@@ -45,5 +43,10 @@ export function runBriefly(
         code === 0 ? { kind: 'done' } : { kind: 'failed', why: `${tool} ended with ${code ?? signal}` },
       ),
     );
+    // Without a free file descriptor there is no pipe, only the error above.
+    const stdin = child.stdin as Writable | undefined;
+    // A tool that ends before it has read everything breaks the pipe; its exit code tells.
+    stdin?.on('error', () => undefined);
+    stdin?.end(input);
   });
 }
