@@ -28,6 +28,7 @@ import { EventOutbox } from './link/event-outbox.js';
 import { dialGrpc } from './link/grpc-transport.js';
 import { Link } from './link/link.js';
 import { ServerAddresses } from './link/server-addresses.js';
+import { Notifier } from './notify/notifier.js';
 
 const PROTOCOL = 1;
 
@@ -79,8 +80,15 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     servers: () => addresses.pinned(),
     canaries: () => canaries.current,
     helpers: helperExclusions(config.helper_services),
-    tell: (event) => events.add(event),
+    tell: (event) => {
+      if (event.$case === 'isolationChanged' && event.value.observed)
+        notifier?.observe(event.value.observed, owner.isolation?.settings.notificationText ?? '');
+      events.add(event);
+    },
   });
+  // A simulation blocks nothing, so there is nothing to tell, and thousands of them may run on one computer.
+  const tellsUsers = config.notify_users && enforcer.kind !== EnforcerKind.ENFORCER_KIND_RECORDING;
+  const notifier = tellsUsers ? new Notifier(owner.observed(), log) : undefined;
   const canaryEndpoints = config.canaries.map(({ host, port }) => ({ address: canaryAddress(host), port }));
   const canaries: CanaryWatch = new CanaryWatch(canaryEndpoints, tcpProbe, clock, () => !owner.isolated);
   await owner.start();
@@ -143,6 +151,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       await link.stop('the agent stops');
       canaries.stop();
       runner.stop();
+      notifier?.stop();
       await owner.stop();
     },
   };

@@ -78,6 +78,8 @@ export const configSchema = z.object({
   ).default([]),
   /** Places that must not be reachable while isolated; they are asked before, so that their silence proves something. */
   canaries: list(place(443, '192.0.2.1:443')).default([]),
+  /** Whether logged-in users are told when this computer is isolated and released. */
+  notify_users: z.union([z.boolean(), z.stringbool()], 'must be true or false').default(true),
   /** Time between two pings of the connection, seconds. A dead one is noticed after one and a half times this. */
   keepalive_seconds: z.coerce
     .number('must be a number of seconds')

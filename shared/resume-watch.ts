@@ -1,5 +1,3 @@
-import type { CancelTimer } from './clock.js';
-
 /** How often it is looked whether the computer has slept. */
 const LOOK_EVERY_MS = 1_000;
 /** Differences of the two clocks up to this are those of reading them one after the other. */
@@ -23,7 +21,8 @@ export class ResumeWatch {
     private readonly awake: () => number,
   ) {}
 
-  add(run: () => void): CancelTimer {
+  /** Calls `run` after each suspend. The returned function ends that. */
+  add(run: () => void): () => void {
     // Each listener is one of its own, also where two give the same function.
     const listener = (): void => run();
     this.listeners.add(listener);

@@ -7,6 +7,7 @@ PATH=$PATH:/usr/sbin:/sbin
 declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
 if [ "$wanted" = tests ]; then
   package_of+=([conntrack]=conntrack [dhcpd]=isc-dhcp-server [dhclient]=isc-dhcp-client [dnsmasq]=dnsmasq-base [dig]=bind9-dnsutils)
+  package_of+=([faketime]=faketime [wall]=bsdutils [script]=bsdutils [dbus-daemon]=dbus-daemon [notify-send]=libnotify-bin)
 fi
 missing=()
 for tool in "${!package_of[@]}"; do
@@ -14,6 +15,9 @@ for tool in "${!package_of[@]}"; do
 done
 if [ "$wanted" = tests ] && ! /usr/bin/python3 -I -c 'import sys; from importlib.util import find_spec as f; sys.exit(not (f("grpc") and f("grpc_tools")))' 2>/dev/null; then
   missing+=(python3-grpcio python3-grpc-tools)
+fi
+if [ "$wanted" = tests ] && ! /usr/bin/python3 -I -c 'import sys; from importlib.util import find_spec as f; sys.exit(not (f("dbus") and f("gi")))' 2>/dev/null; then
+  missing+=(python3-dbus python3-gi)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

@@ -40,6 +40,7 @@ function createProgram(): Command {
     .option('--helper-services <unit,...>', 'systemd units that may use the network while isolated')
     .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
     .option('--canaries <address:port,...>', 'places that must be out of reach while isolated')
+    .option('--notify-users <true|false>', 'tell logged-in users about the isolation (default true)')
     .option('--keepalive-seconds <seconds>', 'time between two pings of the connection (default 30)')
     .action(action(run));
   withServer(program.command('enroll').description('make this computer a device'))

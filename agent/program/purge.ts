@@ -21,15 +21,21 @@ export async function purge(flags: Flags): Promise<void> {
   for (const name of filesIn(settings.data_dir)) {
     if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
   }
+  removeIfEmpty(settings.data_dir);
   removeSocket(settings.control_socket);
   console.log('removed: rules, state and identity of this device');
 }
 
-/** What an agent that was killed left, and its folder where nothing else is in there. */
+/** What an agent that was killed left. */
 function removeSocket(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
+  removeIfEmpty(dirname(path));
+}
+
+/** What is in there and not ours keeps the folder. */
+function removeIfEmpty(folder: string): void {
   try {
-    rmdirSync(dirname(path));
+    rmdirSync(folder);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(code)) throw error;

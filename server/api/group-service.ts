@@ -26,7 +26,7 @@ import { groupUses } from '../groups/uses.js';
 import { appendAudit } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
 import type { Store, Tx } from '../store/store.js';
-import { deviceMessages } from './device-messages.js';
+import { describeDevice } from './device-messages.js';
 import { findDevice } from './device-lookup.js';
 import { etagOf, requireEtag } from './etag.js';
 import { findGroup, publicGroupId } from './group-lookup.js';
@@ -245,7 +245,7 @@ function moveDevice(deps: GroupServiceDeps): Mutation<MoveDeviceRequest, MoveDev
         requestId: request.requestId,
       });
       const moved = await findDevice(tx, device.id);
-      return { device: (await deviceMessages(tx, [moved], deps.isOnline))[0] };
+      return { device: await describeDevice(tx, moved, deps.isOnline) };
     },
     committed: (request, { device }) => {
       deps.desiredChanged(after.get(request) ?? []);

@@ -2,7 +2,6 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { authorize } from '../../server/api/authorize.js';
 import { groupService } from '../../server/api/group-service.js';
 import type { HostResolver } from '../../server/api/known-hosts.js';
-import { deviceMessage } from '../../server/api/messages.js';
 import { mutate } from '../../server/api/mutate.js';
 import { policyService } from '../../server/api/policy-service.js';
 import type { Rpc } from '../../server/api/rpc.js';

@@ -100,6 +100,8 @@ export class Fleet {
       CORDON_AGENT_CONTROL_SOCKET: this.controlSocket(host),
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
+      // The terminals of whoever runs the tests are not those of a device.
+      CORDON_AGENT_NOTIFY_USERS: 'false',
       ...token,
       ...environment,
     };

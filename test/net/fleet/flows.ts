@@ -11,22 +11,35 @@ export interface Flows {
   stop(): Promise<void>;
 }
 
-/** Starts the flows. Both hosts must run an echo server on `port`. */
-export async function startFlows(device: Host, peer: Host, port: number, intervalMs = 10): Promise<Flows> {
+/**
+ * Starts the flows. Both hosts must run an echo server on `port`.
+ * @param allowed ports of other flows between the two, which are not counted
+ */
+export async function startFlows(
+  device: Host,
+  peer: Host,
+  port: number,
+  {
+    intervalMs = 10,
+    allowed = [],
+  }: { readonly intervalMs?: number; readonly allowed?: readonly number[] } = {},
+): Promise<Flows> {
+  const others =
+    allowed.length === 0 ? '' : ` th sport != { ${allowed.join()} } th dport != { ${allowed.join()} }`;
   const sent = await countPackets(peer, {
-    udp4_out: `ip saddr ${device.v4} meta l4proto udp`,
-    udp6_out: `ip6 saddr ${device.v6} meta l4proto udp`,
-    tcp4_out: `ip saddr ${device.v4} tcp flags & rst == 0`,
-    tcp6_out: `ip6 saddr ${device.v6} tcp flags & rst == 0`,
+    udp4_out: `ip saddr ${device.v4} meta l4proto udp${others}`,
+    udp6_out: `ip6 saddr ${device.v6} meta l4proto udp${others}`,
+    tcp4_out: `ip saddr ${device.v4} tcp flags & rst == 0${others}`,
+    tcp6_out: `ip6 saddr ${device.v6} tcp flags & rst == 0${others}`,
   });
   // A connection that the device's own filter refuses gets its reset over loopback, in the name of the peer.
   const received = await countPackets(
     device,
     {
-      udp4_in: `iif != lo ip saddr ${peer.v4} meta l4proto udp`,
-      udp6_in: `iif != lo ip6 saddr ${peer.v6} meta l4proto udp`,
-      tcp4_in: `iif != lo ip saddr ${peer.v4} meta l4proto tcp`,
-      tcp6_in: `iif != lo ip6 saddr ${peer.v6} meta l4proto tcp`,
+      udp4_in: `iif != lo ip saddr ${peer.v4} meta l4proto udp${others}`,
+      udp6_in: `iif != lo ip6 saddr ${peer.v6} meta l4proto udp${others}`,
+      tcp4_in: `iif != lo ip saddr ${peer.v4} meta l4proto tcp${others}`,
+      tcp6_in: `iif != lo ip6 saddr ${peer.v6} meta l4proto tcp${others}`,
     },
     'delivered',
   );

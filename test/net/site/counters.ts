@@ -13,7 +13,11 @@ export interface PacketCounters {
  */
 export type CountingPlace = 'arriving' | 'delivered';
 
-const TABLE = 'inet site_counters';
+/** One for each place, so that both can be counted at one host. */
+const TABLES: Readonly<Record<CountingPlace, string>> = {
+  arriving: 'inet site_counters',
+  delivered: 'inet site_counters_delivered',
+};
 const HOOKS: Readonly<Record<CountingPlace, string>> = {
   arriving: 'prerouting priority raw',
   delivered: 'input priority 200',
@@ -29,10 +33,11 @@ export async function countPackets(
   place: CountingPlace = 'arriving',
 ): Promise<PacketCounters> {
   const entries = Object.entries(received);
+  const table = TABLES[place];
   const text = [
-    `table ${TABLE}`,
-    `delete table ${TABLE}`,
-    `table ${TABLE} {`,
+    `table ${table}`,
+    `delete table ${table}`,
+    `table ${table} {`,
     ...entries.map(([name]) => `  counter ${name} { }`),
     `  chain counting { type filter hook ${HOOKS[place]}; policy accept;`,
     ...entries.map(([name, conditions]) => `    ${conditions} counter name ${name}`),
@@ -42,12 +47,12 @@ export async function countPackets(
   await succeed(host, ['-f', '-'], text);
   return {
     read: async () => {
-      const listing = await succeed(host, ['list', 'counters', 'table', ...TABLE.split(' ')]);
+      const listing = await succeed(host, ['list', 'counters', 'table', ...table.split(' ')]);
       const found = listing.matchAll(/counter (\w+) \{\s*packets (\d+)/g);
       return new Map([...found].map(([, name = '', packets]) => [name, Number(packets)]));
     },
     remove: async () => {
-      await succeed(host, ['delete', 'table', ...TABLE.split(' ')]);
+      await succeed(host, ['delete', 'table', ...table.split(' ')]);
     },
   };
 }

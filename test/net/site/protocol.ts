@@ -49,7 +49,15 @@ export interface ToolAnswers {
   hold: { readonly id: number; readonly localPort: number };
   ends: { readonly ends: readonly ConnectionEnd[] };
   startStream: { readonly id: number };
-  stopStream: { readonly sent: number; readonly answered: number; readonly longestGapMs: number };
+  stopStream: {
+    readonly sent: number;
+    readonly answered: number;
+    /** TCP: how many it took; 1: it was never cut. */
+    readonly connections: number;
+    /** TCP: numbers that did not follow the one before. */
+    readonly outOfOrder: number;
+    readonly longestGapMs: number;
+  };
 }
 
 export type ToolName = keyof ToolRequests;

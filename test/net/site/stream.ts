@@ -18,12 +18,33 @@ class Score {
   private answered = 0;
   private lastEcho = performance.now();
   private longestGap = 0;
+  private rest: Buffer = Buffer.alloc(0);
+  private expected = 1n;
+  private outOfOrder = 0;
+  private connections = 0;
 
   next(): Buffer {
     this.sent += 1;
     const packet = Buffer.alloc(8);
     packet.writeBigUInt64BE(BigInt(this.sent));
     return packet;
+  }
+
+  dialled(): void {
+    this.connections += 1;
+  }
+
+  /** Bytes of a connection, cut anywhere: each number must be the one after the last. */
+  echoedBytes(data: Buffer): void {
+    const all = Buffer.concat([this.rest, data]);
+    const whole = all.length - (all.length % 8);
+    for (let at = 0; at < whole; at += 8) {
+      const number = all.readBigUInt64BE(at);
+      if (number !== this.expected) this.outOfOrder += 1;
+      this.expected = number + 1n;
+    }
+    this.rest = all.subarray(whole);
+    this.echoed(whole / 8);
   }
 
   echoed(packets: number): void {
@@ -40,7 +61,13 @@ class Score {
 
   report(): StreamReport {
     const longestGapMs = Math.max(this.longestGap, performance.now() - this.lastEcho);
-    return { sent: this.sent, answered: this.answered, longestGapMs };
+    return {
+      sent: this.sent,
+      answered: this.answered,
+      connections: this.connections,
+      outOfOrder: this.outOfOrder,
+      longestGapMs,
+    };
   }
 }
 
@@ -70,7 +97,8 @@ export function startTcpStream(target: StreamTarget): Stream {
   let socket: Socket | undefined;
   const dial = (): Socket => {
     const dialled = connect({ host: target.address, port: target.port, noDelay: true });
-    dialled.on('data', (data) => score.echoed(data.length / 8));
+    score.dialled();
+    dialled.on('data', (data) => score.echoedBytes(data));
     dialled.on('error', () => undefined);
     dialled.on('close', () => {
       if (socket === dialled) socket = undefined;

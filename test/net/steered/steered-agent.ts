@@ -9,7 +9,7 @@ import { certificatesFromPem } from '../../../shared/tls/pem.js';
 import type { Host } from '../site/index.js';
 import { AGENT_PORT, type SteeredServer } from './steered-server.js';
 
-const BINARY = [process.execPath, join(packageRoot, 'bin', 'cordon-agent'), 'run'];
+const BINARY = join(packageRoot, 'bin', 'cordon-agent');
 
 export interface AgentStart {
   readonly environment?: Readonly<Record<string, string>>;
@@ -47,20 +47,14 @@ export class SteeredAgent {
   }
 
   /** Starts the binary, and waits for its stream. */
-  async start({ environment = {}, wrapper = [], program = BINARY }: AgentStart = {}): Promise<ChildProcess> {
-    const { v4, v6 } = this.serverHost;
+  async start({
+    environment = {},
+    wrapper = [],
+    program = [process.execPath, BINARY, 'run'],
+  }: AgentStart = {}): Promise<ChildProcess> {
     const [command = '', ...args] = [...wrapper, ...program];
     const child = this.host.spawn(command, args, {
-      env: {
-        ...process.env,
-        PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
-        CORDON_AGENT_SERVER: `${v4}:7444`,
-        CORDON_AGENT_AGENT_SERVER: `${v4}:${AGENT_PORT},[${v6}]:${AGENT_PORT}`,
-        CORDON_AGENT_DATA_DIR: this.folder,
-        CORDON_AGENT_ENFORCER: 'nftables',
-        CORDON_AGENT_LOG_LEVEL: 'debug',
-        ...environment,
-      },
+      env: { ...this.environment, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     const log = createWriteStream(this.logPath, { flags: 'a' });
@@ -72,9 +66,23 @@ export class SteeredAgent {
     try {
       await this.server.connected(this.deviceId, this.starts);
     } catch (error) {
-      throw new Error(`${(error as Error).message}\n${this.log}`);
+      throw new Error(`${(error as Error).message}\n${this.log}`, { cause: error });
     }
     return child;
+  }
+
+  /** Runs another command of the binary with the settings of this device. */
+  run(...args: readonly string[]): ReturnType<Host['exec']> {
+    const ours = Object.entries(this.environment).filter(([name]) => name.startsWith('CORDON_AGENT_'));
+    const settings = ours.map(([name, value]) => `${name}=${value}`);
+    return this.host.exec('env', [...settings, process.execPath, BINARY, ...args]);
+  }
+
+  /** Process id of the agent. */
+  get pid(): number {
+    const pid = this.child?.pid;
+    if (pid === undefined) throw new Error(`no agent runs on ${this.host.name}`);
+    return pid;
   }
 
   /** Ends it, the hard way unless told otherwise, and waits until it is gone. */
@@ -89,6 +97,21 @@ export class SteeredAgent {
   /** What it has logged so far. */
   get log(): string {
     return readFileSync(this.logPath, 'utf8');
+  }
+
+  private get environment(): Readonly<Record<string, string | undefined>> {
+    const { v4, v6 } = this.serverHost;
+    return {
+      ...process.env,
+      PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+      CORDON_AGENT_SERVER: `${v4}:7444`,
+      CORDON_AGENT_AGENT_SERVER: `${v4}:${AGENT_PORT},[${v6}]:${AGENT_PORT}`,
+      CORDON_AGENT_DATA_DIR: this.folder,
+      CORDON_AGENT_ENFORCER: 'nftables',
+      CORDON_AGENT_LOG_LEVEL: 'debug',
+      // The terminals of whoever runs the tests are not those of a device.
+      CORDON_AGENT_NOTIFY_USERS: 'false',
+    };
   }
 
   private get logPath(): string {

@@ -38,14 +38,15 @@ export class CrossingWatch {
     const beyond = await outside.tools();
     await beyond.call('echo', { port: ECHO_PORT });
     const udp = { protocol: 'udp', port: ECHO_PORT, intervalMs: EVERY_MS } as const;
-    for (const device of devices) {
+    const begin = async (device: Host): Promise<void> => {
       const inside = await device.tools();
       await inside.call('echo', { port: ECHO_PORT });
       for (const family of FAMILIES) {
         await inside.call('startStream', { ...udp, address: outside[family] });
         await beyond.call('startStream', { ...udp, address: device[family] });
       }
-    }
+    };
+    await Promise.all(devices.map(begin));
     return new CrossingWatch(counters);
   }
 

@@ -35,6 +35,12 @@ describe('the settings of the agent', () => {
     ]);
   });
 
+  it('tell users about the isolation unless they are told not to', () => {
+    expect(load({}).notify_users).to.equal(true);
+    expect(load({}, { CORDON_AGENT_NOTIFY_USERS: 'false' }).notify_users).to.equal(false);
+    expect(load({ notify_users: false }).notify_users).to.equal(false);
+  });
+
   it('name the wrong key and the rule', () => {
     const cases: [Record<string, unknown>, RegExp][] = [
       [{ server: 'http://x' }, /^--server: .*HOST:PORT/],
@@ -43,6 +49,7 @@ describe('the settings of the agent', () => {
       [{ log_level: 'loud' }, /^--log-level: must be one of/],
       [{ keepalive_seconds: '0' }, /^--keepalive-seconds: must be 1 to 600 seconds/],
       [{ helper_services: 'a;b' }, /^--helper-services: must be the name of a systemd unit/],
+      [{ notify_users: 'perhaps' }, /^--notify-users: must be true or false/],
       [{ sever: 'x' }, /^--sever: unknown key/],
     ];
     for (const [flags, message] of cases) expect(() => load(flags)).to.throw(ConfigError, message);
