@@ -71,7 +71,8 @@ function evidenceRows({ evidence }: ObservedIsolation): Row[] {
 }
 
 function checkText({ name, family, result, detail }: EvidenceCheck): string {
-  const over = family === IpFamily.IP_FAMILY_IPV4 ? ' IPv4' : family === IpFamily.IP_FAMILY_IPV6 ? ' IPv6' : '';
+  const over =
+    family === IpFamily.IP_FAMILY_IPV4 ? ' IPv4' : family === IpFamily.IP_FAMILY_IPV6 ? ' IPv6' : '';
   const outcome = word(checkResultToJSON(result), 'CHECK_RESULT_');
   return `${name}${over}: ${outcome}${detail === '' ? '' : ` (${detail})`}`;
 }

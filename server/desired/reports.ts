@@ -16,6 +16,9 @@ import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
 import { setDirective } from './orders.js';
 
+/** What a device may say of who ended an isolation. */
+const LONGEST_NAME = 256;
+
 /** Columns that a report is weighed against. */
 export interface ReportedDevice {
   readonly id: string;
@@ -133,6 +136,8 @@ export async function noteIsolation(
       .set({
         ended_at: observed.endedAt ? fromTimestamp(observed.endedAt) : now,
         end_cause: observed.endCause || IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR,
+        // Whoever released it at the device was there first, also where an operator's release was on its way.
+        ...(observed.endedBy === '' ? {} : { released_by: observed.endedBy.slice(0, LONGEST_NAME) }),
       })
       .where('id', '=', observed.isolationId)
       .where('device_id', '=', deviceId)
