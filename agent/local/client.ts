@@ -32,6 +32,8 @@ export async function callAgent<Request, Response>(
   checkPlace(path);
   const client = new Client(`unix:${path}`, credentials.createInsecure(), {
     'grpc.enable_retries': 0,
+    // Otherwise the connection outlives the client, and the agent lets in few.
+    'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.max_receive_message_length': LARGEST_ANSWER,

@@ -44,7 +44,8 @@ describe('cordon-agent isolation', function () {
     expect(again.stderr).to.equal('cordon-agent: this device is not isolated\n');
     await device.kill();
     await device.start();
-    expect(await code('--disable')).to.equal(9);
+    const restarted = await device.isolation(['--disable']);
+    expect(restarted.code, restarted.stderr + device.log).to.equal(9);
     const { stdout } = await device.isolation(['/show']);
     expect(stdout)
       .to.match(/^state +released$/m)
@@ -234,7 +235,7 @@ describe('cordon-agent isolation', function () {
     expect(await code('/show')).to.equal(0);
     await device.kill('SIGTERM');
     expect(existsSync(device.socket)).to.equal(false);
-    const alive = createServer().listen(device.socket);
+    const alive = createServer((socket) => socket.destroy()).listen(device.socket);
     await once(alive, 'listening');
     const refused = device.start().catch((error: unknown) => error);
     await untilLogged(/another agent listens there/);
