@@ -19,7 +19,8 @@ export const PASSWORD_DEADLINE_MS = DEADLINE_MS + LONGEST_WAIT_MS + 3 * LONGEST_
 const LARGEST_ANSWER = 16 * 1024 * 1024;
 
 /**
- * One call to the agent of this device.
+ * One call to the agent of this device, for a process that ends afterwards: the library may keep the connection for some
+ * seconds.
  * @param path of its control socket
  * @throws ServiceError of the agent; LocalSocketError where there is no agent or the place is not safe
  */
@@ -32,8 +33,6 @@ export async function callAgent<Request, Response>(
   checkPlace(path);
   const client = new Client(`unix:${path}`, credentials.createInsecure(), {
     'grpc.enable_retries': 0,
-    // Otherwise the connection outlives the client, and the agent lets in few.
-    'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.max_receive_message_length': LARGEST_ANSWER,
