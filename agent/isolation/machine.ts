@@ -301,6 +301,11 @@ function rollsBack({ settings, mode }: Isolation): boolean {
 }
 
 function release(state: Active, cause: IsolationEndCause, now: Moment, by?: string): Step {
-  const ending: Ended = { id: state.isolation.id, cause, atMs: now.wallMs, by };
+  const ending: Ended = {
+    id: state.isolation.id,
+    cause,
+    atMs: now.wallMs,
+    ...(by === undefined ? {} : { by }),
+  };
   return { state: { kind: 'RELEASING', ending, problem: '' }, effects: [{ kind: 'clear' }] };
 }

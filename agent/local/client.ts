@@ -19,7 +19,8 @@ export const PASSWORD_DEADLINE_MS = DEADLINE_MS + LONGEST_WAIT_MS + 3 * LONGEST_
 const LARGEST_ANSWER = 16 * 1024 * 1024;
 
 /**
- * One call to the agent of this device.
+ * One call to the agent of this device, for a process that ends afterwards: the library may keep the connection for some
+ * seconds.
  * @param path of its control socket
  * @throws ServiceError of the agent; LocalSocketError where there is no agent or the place is not safe
  */

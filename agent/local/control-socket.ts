@@ -31,15 +31,17 @@ export class ControlSocket {
   ) {
     listener.maxConnections = MOST_CONNECTIONS;
     listener.on('connection', (socket) => this.accept(socket));
+    listener.on('drop', () => parts.log.warn('refused a local connection: too many are open'));
   }
 
   /** @throws LocalSocketError that names the path and says what to do */
   static async open(parts: ControlSocketParts): Promise<ControlSocket> {
     await preparePlace(parts.path);
     const listener = createServer();
+    const socket = new ControlSocket(listener, parts);
     await listen(listener, parts.path);
     lockPlace(parts.path);
-    return new ControlSocket(listener, parts);
+    return socket;
   }
 
   /** Ends every connection and removes the socket. */

@@ -4,6 +4,7 @@ import { printable } from '../../shared/command-line/printable.js';
 import { isServiceError, readServiceError } from '../../shared/errors.js';
 import { IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import { LocalServiceService, ShowIsolationResponse } from '../../shared/gen/cordon/v1/local_service.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { formatDuration } from '../../shared/time.js';
 import { callAgent, PASSWORD_DEADLINE_MS } from '../local/client.js';
 import { explain } from './errors.js';
@@ -80,7 +81,7 @@ async function show(path: string, json: boolean, io: IsolationIo): Promise<undef
   const shown = await callAgent(path, LocalServiceService.showIsolation, {});
   io.print(
     json
-      ? JSON.stringify(ShowIsolationResponse.toJSON(shown), null, 2)
+      ? JSON.stringify(toProtoJson('ShowIsolationResponse', ShowIsolationResponse, shown), null, 2)
       : isolationText(shown, Date.now()).join('\n'),
   );
 }

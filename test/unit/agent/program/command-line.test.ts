@@ -35,8 +35,22 @@ describe('the command line of the agent', () => {
   }
 
   for (const [line, code, named] of [
-    ['', 2, /needs a command: run, enroll, restore, status, purge; run "cordon-agent --help"/],
-    ['isolat', 2, /unknown command 'isolat'; run "cordon-agent --help"/],
+    [
+      '',
+      2,
+      /needs a command: run, enroll, restore, status, isolation, report-detection, purge; run "cordon-agent --help"/,
+    ],
+    ['isolat', 2, /did you mean isolation\?\); run "cordon-agent --help"/],
+    ['release', 2, /unknown command 'release'/],
+    ['run --control-socket here', 2, /--control-socket: must be an absolute path of at most 107 bytes/],
+    ['report-detection --rule r', 2, /--source: missing; give the name of the tool/],
+    ['report-detection --source s', 2, /--rule: missing; give the rule/],
+    ['report-detection --source s --rule r --details DIR/none', 1, /none: ENOENT/],
+    [
+      'report-detection --source s --rule r --control-socket DIR/none.sock',
+      1,
+      /none.sock: no agent listens there; start the agent/,
+    ],
     ['statsu', 2, /did you mean status\?\); run/],
     ['run --bad', 2, /unknown option '--bad'; run "cordon-agent run --help"/],
     ['run --server', 2, /--server <host:port>' argument missing; run "cordon-agent run --help"/],
