@@ -358,4 +358,10 @@ async function setPassword(
     {},
   );
   printOutcome(session, outcome, false);
+  const { holder } = outcome;
+  if (passwordHash && holder.kind === 'policy' && holder.policy.localRelease?.administratorWithoutPassword) {
+    session.io.stderr.write(
+      'note: a local administrator still needs no password; "cordon policy set --administrator-without-password off" changes that\n',
+    );
+  }
 }
