@@ -228,6 +228,21 @@ describe('an operator with cordon', function () {
         .and.not.to.contain('clock');
     });
 
+    it('does not overwrite what somebody changed between the question and the answer', async () => {
+      const meanwhile: Terminal = {
+        ask: async () => {
+          await typed('policy', 'set', 'plant', '--notification-text', 'Call 4712.');
+          return 'y';
+        },
+        askHidden: () => Promise.resolve(undefined),
+      };
+      const text = 'policy: { name: plant, notification_text: Call 4713. }';
+      const ended = await call(['policy', 'apply', '-f', file('race.yaml', text)], '', meanwhile);
+      expect(ended.stderr).to.contain('somebody changed it meanwhile');
+      expect(ended.code).to.equal(1);
+      expect(await done('policy show plant')).to.contain('Call 4712.');
+    });
+
     it('reads a file from standard input and tells programs what changed', async () => {
       const text = 'policy: { name: plant, release_delay: 3h }';
       const ended = await call(['policy', 'apply', '-f', '-', '--yes', '-o', 'json'], text);

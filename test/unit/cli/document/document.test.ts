@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
@@ -12,6 +14,7 @@ import { standardProfiles } from '../../../../shared/exclusions/profiles.js';
 import { Exclusion } from '../../../../shared/gen/cordon/v1/exclusion.js';
 import { Policy } from '../../../../shared/gen/cordon/v1/policy.js';
 import { NetworkIsolationTask } from '../../../../shared/gen/cordon/v1/task.js';
+import { packageRoot } from '../../../../shared/package-root.js';
 import { parseDuration, toDuration } from '../../../../shared/time.js';
 
 const policySchema = z.strictObject({ policy: policyFile });
@@ -200,6 +203,13 @@ describe('the document of a policy', () => {
     const wrong = read('policy: { name: p, exclusions: [{ profile: dns-cleint }] }');
     expect(() => mergePolicy(fresh(), wrong, profiles)).to.throw(CliError, 'dns-cleint');
   });
+});
+
+it('the file in docs/cli.md is taken as it stands there', () => {
+  const page = readFileSync(join(packageRoot, 'docs', 'cli.md'), 'utf8');
+  const [, example = ''] = /```yaml\n([^]*?)```/.exec(page) ?? [];
+  const merged = mergePolicy(fresh(), read(example), standardProfiles());
+  expect(merged.settings?.exclusions.map((one) => one.name)).to.include.members(['jump host', 'clock']);
 });
 
 describe('a file that is wrong', () => {
