@@ -11,6 +11,7 @@ import { policyFile, taskFile } from '../../../../cli/document/schema.js';
 import { jsonText, yamlText } from '../../../../cli/document/write.js';
 import { CliError } from '../../../../cli/exit.js';
 import { standardProfiles } from '../../../../shared/exclusions/profiles.js';
+import { validateExclusions } from '../../../../shared/exclusions/validate.js';
 import { Exclusion } from '../../../../shared/gen/cordon/v1/exclusion.js';
 import { Policy } from '../../../../shared/gen/cordon/v1/policy.js';
 import { NetworkIsolationTask } from '../../../../shared/gen/cordon/v1/task.js';
@@ -68,7 +69,8 @@ const rule: fc.Arbitrary<Exclusion> = fc
       remoteAddresses: host ? [] : form.remoteAddresses,
       remoteHost: host ? 'ntp.example.org' : '',
     } as never),
-  );
+  )
+  .filter((one) => validateExclusions([one], '').length === 0);
 
 const settings = fc
   .record({
