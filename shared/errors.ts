@@ -45,6 +45,10 @@ export function reasonName(reason: ErrorReason): string {
   return errorReasonToJSON(reason).replace(/^ERROR_REASON_/, '');
 }
 
+/** Details travel in a header, of which many clients take 8 KiB and no more; the message says how many there are. */
+const SHOWN_VIOLATIONS = 20;
+const LONGEST_DESCRIPTION = 200;
+
 const DETAILS_KEY = 'grpc-status-details-bin';
 const typeUrl = (name: string): string => `type.googleapis.com/google.rpc.${name}`;
 
@@ -64,7 +68,9 @@ export function toStatus(error: unknown): StatusObject {
   const details = [pack('ErrorInfo', ErrorInfo.encode(reason).finish())];
   const { violations, retryAfterMs } = error.details;
   if (violations) {
-    const fieldViolations = violations.map(({ field, description }) => ({ field, description }));
+    const fieldViolations = violations
+      .slice(0, SHOWN_VIOLATIONS)
+      .map(({ field, description }) => ({ field, description: description.slice(0, LONGEST_DESCRIPTION) }));
     const badRequest = BadRequest.fromPartial({ fieldViolations });
     details.push(pack('BadRequest', BadRequest.encode(badRequest).finish()));
   }

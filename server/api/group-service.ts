@@ -39,7 +39,7 @@ export interface GroupServiceDeps {
   readonly store: Store;
   readonly clock: Clock;
   /** A device as the API shows it. */
-  readonly describe: (db: Reader, row: DeviceRow) => Promise<Device>;
+  readonly describe: (db: Reader, row: DeviceRow) => Promise<Device | undefined>;
   /** The desired state of these devices has changed. */
   readonly desiredChanged: (deviceIds: readonly string[]) => void;
   /** Lets the feeds show a record that changed. */

@@ -1,6 +1,7 @@
 import { characters } from '../../shared/characters.js';
 import { invalid, type Violation } from '../../shared/errors.js';
-import { LocalReleaseSettings, Policy } from '../../shared/gen/cordon/v1/policy.js';
+import type { Policy } from '../../shared/gen/cordon/v1/policy.js';
+import { LocalReleaseSettings } from '../../shared/gen/cordon/v1/policy.js';
 import { parsePhc } from '../../shared/password-hash.js';
 import type { PolicyContent } from '../desired/merge.js';
 import { SETTINGS_PATHS, newSettings, updatedSettings } from './settings-input.js';

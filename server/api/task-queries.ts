@@ -149,11 +149,11 @@ function explain(device: DeviceRow, { tree }: Sources, source: Source | undefine
   if (source?.from.kind === 'device') return `${device.name} has a network-isolation task of its own`;
   const search = explainSearch({
     what: 'network-isolation task',
-    device: device.name,
+    device: 'it',
     groups: tree.upwards(device.group_id).map(({ id }) => tree.path(id)),
     foundAt: source && tree.path(source.from.groupId),
     found: 'the network-isolation task',
     otherwise: 'no network-isolation task applies, and manual isolation has the default settings',
   });
-  return `${device.name} has no network-isolation task of its own; ${search.slice(device.name.length + 1)}`;
+  return `${device.name} has no network-isolation task of its own; ${search}`;
 }

@@ -1,7 +1,7 @@
-import { contentHash } from '../../shared/desired-state.js';
-import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
+import { createHash } from 'node:crypto';
+import { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import { IsolationDirective } from '../../shared/gen/cordon/v1/isolation.js';
-import type { DeviceSettings } from './settings.js';
+import { encodedSettings, type DeviceSettings } from './settings.js';
 
 /** What of a device's row goes into its desired state. */
 export interface DesiredRow {
@@ -21,7 +21,16 @@ export function buildDesiredState(row: DesiredRow, settings: DeviceSettings): De
     localRelease: settings.localRelease,
     trustedDetectors: settings.trustedDetectors,
   };
-  return { ...state, contentHash: contentHash(state) };
+  return { ...state, contentHash: hashOf(state.directive, settings) };
+}
+
+/**
+ * The content hash (shared/desired-state.ts) for the price of hashing: fields are encoded in the order of their numbers,
+ * the directive before the settings, and those are encoded once for all devices that share them.
+ */
+function hashOf(directive: IsolationDirective | undefined, settings: DeviceSettings): Buffer {
+  const start = DesiredState.encode({ ...DesiredState.fromPartial({}), directive }).finish();
+  return createHash('sha256').update(start).update(encodedSettings(settings)).digest();
 }
 
 /** Tells whether an agent that knows `generation` and `hash` has nothing to be sent. */

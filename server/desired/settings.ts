@@ -59,7 +59,7 @@ export class SettingsReader {
  */
 export async function keepSettings(tx: Tx, settings: DeviceSettings): Promise<string> {
   const proto = encode(settings);
-  if (proto.equals(encodedDefaults)) return '';
+  if (proto.equals(encodedSettings(defaultDeviceSettings))) return '';
   const hash = createHash('sha256').update(proto).digest('hex');
   await tx
     .insertInto('settings')
@@ -69,12 +69,21 @@ export async function keepSettings(tx: Tx, settings: DeviceSettings): Promise<st
   return hash;
 }
 
-function encode(settings: DeviceSettings): Buffer {
-  const none = { generation: 0n, nonce: 0n, contentHash: Buffer.alloc(0), directive: undefined };
-  return Buffer.from(DesiredState.encode({ ...none, ...settings }).finish());
+const encoded = new WeakMap<DeviceSettings, Buffer>();
+
+/** The settings as a desired state without anything else, encoded once for each object. */
+export function encodedSettings(settings: DeviceSettings): Buffer {
+  const known = encoded.get(settings);
+  if (known) return known;
+  const bytes = encode(settings);
+  encoded.set(settings, bytes);
+  return bytes;
 }
 
-const encodedDefaults = encode(defaultDeviceSettings);
+function encode(settings: DeviceSettings): Buffer {
+  const none = { generation: 0n, nonce: 0n, contentHash: Buffer.alloc(0), directive: undefined };
+  return Buffer.from(DesiredState.encode({ ...settings, ...none }).finish());
+}
 
 /** Forgets settings that no device has and no record of an isolation shows. */
 export async function pruneSettings(tx: Tx): Promise<void> {

@@ -48,6 +48,21 @@ export class ToldAgent {
     return this.transport.payloads('desiredState').at(-1);
   }
 
+  /** Answers a desired state as an agent that cannot take it. */
+  refused(state: DesiredState, field: string, description: string): Promise<void> {
+    return this.say({
+      $case: 'stateReport',
+      value: {
+        nonce: state.nonce,
+        observedGeneration: state.generation - 1n,
+        appliedHash: Buffer.alloc(0),
+        status: ApplyStatus.APPLY_STATUS_REJECTED,
+        observed: ObservedIsolation.fromPartial({ state: IsolationState.ISOLATION_STATE_RELEASED }),
+        violations: [{ field, description }],
+      },
+    });
+  }
+
   /** Answers a desired state as an agent that enforced it. */
   applied(state: DesiredState, observed: Partial<ObservedIsolation> = {}): Promise<void> {
     return this.say({
@@ -166,7 +181,11 @@ export class LinkSite {
   }
 
   /** An operator's order, with the poke that follows its commit. Returns the generation. */
-  async order(deviceId: string, action: Order['action'], poke = true): Promise<number> {
+  async order(
+    deviceId: string,
+    action: Order['action'],
+    { poke = true, releaseDelayMs }: { poke?: boolean; releaseDelayMs?: number } = {},
+  ): Promise<number> {
     const [stored] = await this.store.write(async (tx) => {
       const device = await tx
         .selectFrom('devices')
@@ -179,6 +198,7 @@ export class LinkSite {
         requestedBy: 'ada',
         now: this.clock.wall(),
         requestId: '',
+        ...(releaseDelayMs === undefined ? {} : { releaseDelayMs }),
       });
     });
     if (poke) this.registry.pokeDesired([deviceId]);

@@ -204,7 +204,7 @@ describe('the server side of the stream', () => {
       const agent = site.agent(device);
       await agent.hello();
       await agent.applied(agent.desired ?? missing(), { state: IsolationState.ISOLATION_STATE_RELEASED });
-      const generation = await site.order(device, 'isolate', false);
+      const generation = await site.order(device, 'isolate', { poke: false });
       expect(agent.desired?.generation).to.equal(1n);
       site.clock.advance(5_000);
       await until(() => agent.desired?.generation === BigInt(generation));
