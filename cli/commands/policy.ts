@@ -15,35 +15,18 @@ import { addConfirm } from '../confirm.js';
 import { addFile } from '../file.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { applyPolicy, exportForm, type ApplyFlags } from '../settings/apply.js';
-import {
-  addAllowUnresolved,
-  addSettingsFlags,
-  applySettingsFlags,
-  onOff,
-  requireChange,
-  type OnOff,
-  type SettingsFlags,
-  type WriteFlags,
-} from '../settings/flags.js';
+import { addAllowUnresolved, requireChange, type WriteFlags } from '../settings/flags.js';
 import { changeHolder, type Holder } from '../settings/holder.js';
 import { printOutcome } from '../settings/outcome.js';
 import { readNewPassword } from '../settings/password.js';
 import { readPolicies, readPolicy } from '../settings/policies.js';
+import { addPolicyFlags, applyPolicyFlags, type PolicyFlags } from '../settings/policy-flags.js';
 import { defaultSettings } from '../settings/tasks.js';
 import { printForm } from '../document/write.js';
 import { toProtoJson } from '../view/json.js';
 import { printable } from '../view/printable.js';
 import { delayText, policyView } from '../view/settings.js';
 import { cell, type Cell } from '../view/table.js';
-
-interface PolicyFlags extends SettingsFlags, WriteFlags {
-  readonly group?: string;
-  readonly rename?: string;
-  readonly automaticIsolation?: OnOff;
-  readonly trustedDetector?: string[];
-  readonly administratorWithoutPassword?: OnOff;
-  readonly releaseUser?: string[];
-}
 
 const SALT_BYTES = 16;
 
@@ -183,31 +166,6 @@ Example:
     );
 }
 
-function addPolicyFlags(command: Command): Command {
-  const collect = (one: string, before: string[] = []): string[] => [...before, one];
-  return addAllowUnresolved(
-    addSettingsFlags(
-      command.addOption(onOff('--automatic-isolation <on|off>', 'whether a detection may isolate by itself')),
-    )
-      .option(
-        '--trusted-detector <name>',
-        'a detector beside ioc-scan whose reports count; repeat for several, "none" for none',
-        collect,
-      )
-      .addOption(
-        onOff(
-          '--administrator-without-password <on|off>',
-          'whether a local administrator may release without a password',
-        ),
-      )
-      .option(
-        '--release-user <account>',
-        'an account of the device that may release with its own password; repeat for several, "none" for none',
-        collect,
-      ),
-  ).option('--dry-run', 'ask the server and change nothing');
-}
-
 async function listPolicies({ api, printer }: Session): Promise<void> {
   const policies = await readPolicies(api);
   printer.print(
@@ -293,50 +251,6 @@ function changePolicy(
   );
 }
 
-/** A policy with the flags in it, and the fields that they change. */
-function applyPolicyFlags(
-  policy: Policy,
-  flags: PolicyFlags,
-): { readonly policy: Policy; readonly mask: string[] } {
-  const { settings, mask } = applySettingsFlags(policy.settings ?? defaultSettings(), flags);
-  const after: Policy = { ...policy, settings };
-  const local = { ...(policy.localRelease ?? LocalReleaseSettings.fromPartial({})) };
-  const localMask: string[] = [];
-  if (flags.group !== undefined) {
-    after.groupId = flags.group;
-    mask.push('group_id');
-  }
-  if (flags.rename !== undefined) {
-    after.displayName = flags.rename;
-    mask.push('display_name');
-  }
-  if (flags.automaticIsolation !== undefined) {
-    after.automaticIsolation = flags.automaticIsolation === 'on';
-    mask.push('automatic_isolation');
-  }
-  if (flags.trustedDetector !== undefined) {
-    after.trustedDetectors = listFlag(flags.trustedDetector);
-    mask.push('trusted_detectors');
-  }
-  if (flags.administratorWithoutPassword !== undefined) {
-    local.administratorWithoutPassword = flags.administratorWithoutPassword === 'on';
-    localMask.push('local_release.administrator_without_password');
-  }
-  if (flags.releaseUser !== undefined) {
-    local.users = listFlag(flags.releaseUser);
-    localMask.push('local_release.users');
-  }
-  if (localMask.length > 0) {
-    after.localRelease = local;
-    mask.push(...(policy.localRelease ? localMask : ['local_release']));
-  }
-  return { policy: after, mask };
-}
-
-function listFlag(names: readonly string[]): string[] {
-  return names.length === 1 && names[0] === 'none' ? [] : [...names];
-}
-
 async function setPassword(
   session: Session,
   name: string,
@@ -358,4 +272,10 @@ async function setPassword(
     {},
   );
   printOutcome(session, outcome, false);
+  const { holder } = outcome;
+  if (passwordHash && holder.kind === 'policy' && holder.policy.localRelease?.administratorWithoutPassword) {
+    session.io.stderr.write(
+      'note: a local administrator still needs no password; "cordon policy set --administrator-without-password off" changes that\n',
+    );
+  }
 }

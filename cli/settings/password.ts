@@ -18,7 +18,10 @@ export async function readNewPassword(io: CliIo, stdin: boolean): Promise<string
       'send it to standard input and add --stdin',
     );
   }
-  const first = check((await terminal.askHidden('New password: ')) ?? '');
+  const typed = await terminal.askHidden('New password: ');
+  if (typed === undefined)
+    throw new CliError(ExitCode.REFUSED, 'nothing was typed: nothing was changed', 'try again');
+  const first = check(typed);
   const second = await terminal.askHidden('The same again: ');
   if (first === second) return first;
   throw new CliError(ExitCode.USAGE, 'the two passwords differ: nothing was changed', 'try again');

@@ -85,8 +85,8 @@ function endsCell({ until, enforcedAt }: Isolation): Cell {
 
 /** Time until an isolation ends by itself. */
 export function isolationRemaining({ endedAt, enforcedAt, until }: Isolation, now: number): Cell {
-  if (endedAt || !enforcedAt) return cell('-', 'faint');
-  if (!until) return cell('no end');
+  if (endedAt) return cell('-', 'faint');
+  if (!until) return enforcedAt ? cell('no end') : cell('-', 'faint');
   const left = fromTimestamp(until) - now;
   return left > 0 ? cell(formatDuration(left)) : cell('over; not reported', 'waiting');
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +88,18 @@ export class RealServer {
     const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
     return gone;
+  }
+
+  /** Environment in which `cordon` is the administrator's. Writes the CA to a file in the server's folder. */
+  operatorEnvironment(): Record<string, string> {
+    const ca = join(this.folder, 'operator-ca.crt');
+    writeFileSync(ca, this.ca);
+    return {
+      HOME: this.folder,
+      CORDON_SERVER: `127.0.0.1:${this.managementPort}`,
+      CORDON_TOKEN: this.token,
+      CORDON_CA: ca,
+    };
   }
 
   /** A management client with the administrator's token. The caller closes it. */

@@ -120,11 +120,102 @@ describe('cordon', () => {
       ['token create --name bob --role king', '--role'],
       ['audit list --limit -1', '--limit'],
       ['completion tcsh', 'shell'],
+      ['devices list --online --offline', '--online'],
+      ['devices list --isolated --pending', '--isolated'],
+      ['devices list --tag=', '--tag'],
+      ['devices list --name=', '--name'],
+      ['devices move laptop', '--to'],
+      ['devices tag laptop --add=', '--add'],
+      ['devices rename laptop', 'name'],
+      ['isolate --tag= --reason x', '--tag'],
+      ['isolate --group g --reason x --name=', '--name'],
+      ['group create', 'path'],
+      ['group move OT', '--to'],
+      ['group rename OT', 'name'],
+      ['policy create plant', '--group'],
+      ['policy create plant --group OT --automatic-isolation yes', '--automatic-isolation'],
+      ['policy set plant --release-delay 30s', '--release-delay'],
+      ['policy set plant --release-delay 10000h', '--release-delay'],
+      ['policy set plant --on-server-loss open', '--on-server-loss'],
+      ['policy set plant --server-loss-release-after 0', '--server-loss-release-after'],
+      ['policy set plant --on-unconfirmed maybe', '--on-unconfirmed'],
+      [`policy set plant --notification-text ${'x'.repeat(2001)}`, '--notification-text'],
+      ['policy set plant --administrator-without-password 1', '--administrator-without-password'],
+      ['policy set plant --trusted-detector', '--trusted-detector'],
+      ['policy apply', '--file'],
+      ['task set --device a --group b --release-delay 1h', '--device'],
+      ['task apply', '--file'],
+      ['exclusion add x --policy p --task-device d', '--policy'],
+      ['exclusion add x --task-device d --task-group g', '--task-device'],
+      ['exclusion add x --policy p --direction up', '--direction'],
+      ['exclusion add x --policy p --protocol 256', '--protocol'],
+      ['exclusion add x --policy p --protocol tcpp', '--protocol'],
+      ['exclusion add x --policy p --local-port 65536', '--local-port'],
+      ['exclusion add x --policy p --local-port 90-80', '80-90'],
+      ['exclusion add x --policy p --remote-port http', '--remote-port'],
+      ['exclusion add x --policy p --local-address 10.0.0.1/8', '10.0.0.0/8'],
+      ['exclusion add x --policy p --remote-address 10.0.0.256', '--remote-address'],
+      ['exclusion add x --policy p --remote-address 10.0.0.1-fe80::1', 'mixes IPv4 and IPv6'],
+      ['exclusion add x --policy p --remote-host h --remote-address 10.0.0.1', '--remote-host'],
+      ['exclusion add x --policy p --unit a --cgroup b', '--unit'],
+      ['exclusion add x --policy p --cgroup a --executable b', '--cgroup'],
+      ['exclusion add x --policy p --executable a --windows-service b', '--executable'],
+      ['exclusion add x --policy p --windows-service a --any-program', '--windows-service'],
+      ['exclusion remove --policy p', 'name'],
+      ['exclusion check', '--file'],
+      ['profile show', 'id'],
+      ['isolations show', 'id'],
     ] as const) {
       it(`are told in one line for "cordon ${line}"`, async () => {
         expectRefusal(await cordon(line), 2, named, 'run "cordon');
       });
     }
+  });
+
+  for (const [line, ...parts] of [
+    ['task show', 'which task', '--device'],
+    ['devices tag laptop', '--add and --remove', '--add critical'],
+    ['exclusion list', 'which exclusions', '--policy'],
+    ['isolate laptop --group g --reason x', 'exclude each other'],
+    ['policy apply -f /nowhere/plant.yaml', '--file: /nowhere/plant.yaml', 'ENOENT'],
+    ['exclusion check -f /nowhere/x.yaml', '--file'],
+  ] as const) {
+    it(`says what to do about "cordon ${line}"`, async () => {
+      expectRefusal(await cordon(line), 2, ...parts);
+    });
+  }
+
+  describe('exclusion check', () => {
+    const check = (text: string): Promise<Ended> => callCordon(['exclusion', 'check', '-f', '-'], {}, text);
+
+    it('takes a bare list, a list under its key, a policy and a task, without a server', async () => {
+      const list = '[{ name: ssh, direction: in, protocol: tcp, local_ports: [22] }]';
+      for (const text of [
+        list,
+        `exclusions: ${list}`,
+        `policy: { name: p, exclusions: ${list} }`,
+        `task: { device: d, exclusions: ${list} }`,
+      ]) {
+        const ended = await check(text);
+        expect(ended.stdout).to.match(/^standard input: 1 exclusion, in order\n/);
+        expect(ended.code).to.equal(0);
+      }
+    });
+
+    it('names what is wrong and where, and hints at what is probably not meant', async () => {
+      expectRefusal(
+        await check('- name: a\n  remote_ports: [80]\n'),
+        2,
+        '\\[0\\].remote_ports .line 2.: ports need',
+      );
+      expectRefusal(await check('- profile: nothing\n'), 2, 'no profile "nothing"');
+      const hints = await check(
+        '[{ name: a, protocol: tcp, remote_ports: [80], remote_addresses: [10.0.0.1] }, { profile: dns-client }, { name: b, protocol: udp, direction: out, remote_ports: [53] }]',
+      );
+      expect(hints.stdout)
+        .to.match(/4 exclusions, in order/)
+        .and.to.match(/is redundant/);
+    });
   });
 
   it('says that the server cannot be reached', async () => {
@@ -260,6 +351,8 @@ describe('cordon', () => {
       expect((await program('complete -- dev')).stdout).to.match(/^devices\t/);
       expect((await program('complete -- isolate --re')).stdout).to.match(/^--reason\t/);
       expect((await program('complete -- isolate la')).stdout).to.match(/^laptop\t/);
+      expect((await program('complete -- exclusion add-profile ntp')).stdout).to.match(/^ntp-client\t/);
+      expect((await program('complete -- policy ef')).stdout).to.match(/^effective\t/);
       expect((await program('complete -- isolate la', { CORDON_SERVER: '127.0.0.1:1' })).stdout).to.equal(
         ':4\n',
       );

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
@@ -9,9 +11,11 @@ import { policyFile, taskFile } from '../../../../cli/document/schema.js';
 import { jsonText, yamlText } from '../../../../cli/document/write.js';
 import { CliError } from '../../../../cli/exit.js';
 import { standardProfiles } from '../../../../shared/exclusions/profiles.js';
+import { validateExclusions } from '../../../../shared/exclusions/validate.js';
 import { Exclusion } from '../../../../shared/gen/cordon/v1/exclusion.js';
 import { Policy } from '../../../../shared/gen/cordon/v1/policy.js';
 import { NetworkIsolationTask } from '../../../../shared/gen/cordon/v1/task.js';
+import { packageRoot } from '../../../../shared/package-root.js';
 import { parseDuration, toDuration } from '../../../../shared/time.js';
 
 const policySchema = z.strictObject({ policy: policyFile });
@@ -65,7 +69,8 @@ const rule: fc.Arbitrary<Exclusion> = fc
       remoteAddresses: host ? [] : form.remoteAddresses,
       remoteHost: host ? 'ntp.example.org' : '',
     } as never),
-  );
+  )
+  .filter((one) => validateExclusions([one], '').length === 0);
 
 const settings = fc
   .record({
@@ -200,6 +205,13 @@ describe('the document of a policy', () => {
     const wrong = read('policy: { name: p, exclusions: [{ profile: dns-cleint }] }');
     expect(() => mergePolicy(fresh(), wrong, profiles)).to.throw(CliError, 'dns-cleint');
   });
+});
+
+it('the file in docs/cli.md is taken as it stands there', () => {
+  const page = readFileSync(join(packageRoot, 'docs', 'cli.md'), 'utf8');
+  const [, example = ''] = /```yaml\n([^]*?)```/.exec(page) ?? [];
+  const merged = mergePolicy(fresh(), read(example), standardProfiles());
+  expect(merged.settings?.exclusions.map((one) => one.name)).to.include.members(['jump host', 'clock']);
 });
 
 describe('a file that is wrong', () => {
