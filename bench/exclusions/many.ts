@@ -1,4 +1,6 @@
+import { compilePlan, type Plan } from '../../agent/enforce/plan.js';
 import { Exclusion, ExclusionDirection } from '../../shared/gen/cordon/v1/exclusion.js';
+import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 
 const TCP = 6;
 const UDP = 17;
@@ -68,16 +70,19 @@ const FORMS: readonly Form[] = [
   }),
 ];
 
-/** @param index offset that makes another list of the same kind */
-export function mixedExclusions(count: number, programs: readonly string[] = []): Exclusion[] {
-  return Array.from({ length: count }, (_, index) => {
-    const program = programs[index % (programs.length * 10 || 1)];
-    return Exclusion.fromPartial({
-      name: `rule ${index}`,
-      ...FORMS[index % FORMS.length]?.(index),
-      ...(program === undefined
-        ? {}
-        : { direction: OUT, application: { target: { $case: 'cgroup', value: program } } }),
-    });
+/** A list of `count` exclusions; the same at each call. */
+export function mixedExclusions(count: number): Exclusion[] {
+  return Array.from({ length: count }, (_, index) =>
+    Exclusion.fromPartial({ name: `rule ${index}`, ...FORMS[index % FORMS.length]?.(index) }),
+  );
+}
+
+export function benchPlan(exclusions: Exclusion[]): Plan {
+  return compilePlan({
+    isolationId: 'bench',
+    settings: { ...IsolationSettings.fromPartial({}), exclusions },
+    serverEndpoints: [{ address: '192.0.2.1', port: 7443 }],
+    resolvedHosts: new Map(),
+    expiresInMs: 8 * 3_600_000,
   });
 }
