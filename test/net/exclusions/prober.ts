@@ -21,10 +21,15 @@ export interface WirePacket {
   readonly type?: number;
 }
 
+interface Waiting {
+  readonly resolve: (line: string) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Makes packets by hand inside a host and hears those that its packet filter delivers. */
 export class Prober {
   private readonly answers: Interface;
-  private readonly waiting: { resolve(line: string): void; reject(error: Error): void }[] = [];
+  private readonly waiting: Waiting[] = [];
 
   private constructor(private readonly child: ChildProcess) {
     if (!child.stdout) throw new Error('the prober has no output');
