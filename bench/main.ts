@@ -1,5 +1,7 @@
 import { requireNetAdmin } from '../test/net/site/index.js';
 import { measureApply } from './apply/apply.js';
+import { measureManyExclusions } from './exclusions/apply.js';
+import { measureExcludedFlow } from './exclusions/flow.js';
 import { measureBroadcast } from './fleet/broadcast.js';
 import { print } from './report.js';
 
@@ -10,6 +12,8 @@ async function main(): Promise<void> {
   console.log('Ratios of this run on this machine; below 1 is better than the peer.\n');
   print(await measureApply({ rounds: 30, exclusions: 0 }));
   print(await measureApply({ rounds: 10, exclusions: 1000 }));
+  print(await measureManyExclusions({ exclusions: 10_000, rounds: 7 }));
+  print(await measureExcludedFlow({ exclusions: 10_000, rounds: 5 }));
   print(await measureBroadcast({ agents: 2000, rounds: 5 }));
 }
 

@@ -17,6 +17,9 @@ export class AddressError extends Error {}
 /** Two IPv6 addresses in their longest form with a dash. Longer texts are not repeated in an error. */
 const LONGEST_TEXT = 100;
 
+/** An IPv4 address in its canonical form, which is the only one that is taken. */
+const FOUR_PARTS = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
 const familyOf = (address: ipaddr.IPv4 | ipaddr.IPv6): Family => (address.kind() === 'ipv4' ? 4 : 6);
 
 function parseOne(text: string): ipaddr.IPv4 | ipaddr.IPv6 {
@@ -54,7 +57,7 @@ export function parseAddressRange(text: string): AddressRange {
   if (right !== undefined) return parseRange(text, left.trim(), right.trim());
   if (text.includes('/')) return parseCidr(text);
   // Most of a long list: nothing to parse beyond the check that it is in its only form.
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return { family: 4, first: text, last: text, text };
+  if (FOUR_PARTS.test(text)) return { family: 4, first: text, last: text, text };
   const address = parseOne(text);
   const canonical = address.toString();
   return { family: familyOf(address), first: canonical, last: canonical, text: canonical };
