@@ -107,6 +107,7 @@ export class SteeredAgent {
       CORDON_AGENT_SERVER: `${v4}:7444`,
       CORDON_AGENT_AGENT_SERVER: `${v4}:${AGENT_PORT},[${v6}]:${AGENT_PORT}`,
       CORDON_AGENT_DATA_DIR: this.folder,
+      CORDON_AGENT_CONTROL_SOCKET: `${this.folder}.sock`,
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
       // The terminals of whoever runs the tests are not those of a device.
