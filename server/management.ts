@@ -18,14 +18,12 @@ import { deviceService } from './api/device-service.js';
 import { enrollmentService } from './api/enrollment-service.js';
 import { groupService } from './api/group-service.js';
 import type { HostResolver } from './api/known-hosts.js';
-import { pathsOf } from './api/device-messages.js';
-import { deviceMessage } from './api/messages.js';
+import { describeDevice } from './api/device-messages.js';
 import { operatorService } from './api/operator-service.js';
 import { policyService } from './api/policy-service.js';
 import { addReflection } from './api/reflection.js';
 import { registerService } from './api/register-service.js';
 import { taskService } from './api/task-service.js';
-import { certificateExpiries } from './identity/device-identity.js';
 import type { Enrollment } from './identity/enrollment.js';
 import type { AgentPlane } from './plane.js';
 import { managementPortOptions } from './ports/grpc-options.js';
@@ -50,12 +48,8 @@ export function managementServer(deps: ManagementDeps): Server {
   const { plane, enrollment } = deps;
   const server = new Server(managementPortOptions);
   const deviceChanged = (deviceId: string): void => plane.deviceChanged(deviceId);
-  const describe = async (db: Reader, row: DeviceRow): Promise<Device> =>
-    deviceMessage(row, {
-      online: plane.isOnline(row.id),
-      certificateExpiresAt: (await certificateExpiries(db, [row.id])).get(row.id),
-      groupPath: (await pathsOf(db, [row])).get(row.group_id) ?? '',
-    });
+  const describe = (db: Reader, row: DeviceRow): Promise<Device> =>
+    describeDevice(db, row, (deviceId) => plane.isOnline(deviceId));
   const devices = deviceService({
     ...deps,
     deviceChanged,

@@ -23,6 +23,17 @@ export async function deviceMessages(
   );
 }
 
+/** One device as they show it. */
+export async function describeDevice(
+  db: Reader,
+  row: DeviceRow,
+  isOnline: (deviceId: string) => boolean,
+): Promise<Device> {
+  const [device] = await deviceMessages(db, [row], isOnline);
+  if (!device) throw new Error('a row has become no message (this is a bug)');
+  return device;
+}
+
 /** Paths of the groups of these devices. The tree is not read for devices that are all in the root group. */
 export async function pathsOf(db: Reader, rows: readonly DeviceRow[]): Promise<ReadonlyMap<string, string>> {
   return rows.some(({ group_id }) => group_id !== '') ? groupPaths(db) : new Map();

@@ -20,10 +20,10 @@ import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
 import { removeDevice, setBanned } from '../identity/device-standing.js';
 import { appendAudit } from '../store/audit.js';
-import type { Reader, Store, Tx } from '../store/store.js';
+import type { Store, Tx } from '../store/store.js';
 import { readFilter, selectDevices } from './device-filter.js';
-import { findDevice, type DeviceRow } from './device-lookup.js';
-import { deviceMessages } from './device-messages.js';
+import { findDevice } from './device-lookup.js';
+import { describeDevice, deviceMessages } from './device-messages.js';
 import { enrollmentTokenHandlers } from './enrollment-token-handlers.js';
 import type { Handlers } from './handlers.js';
 import { page, pageSize, pageStart } from './page.js';
@@ -57,18 +57,13 @@ export function deviceService(deps: DeviceServiceDeps): Handlers {
   };
 }
 
-async function message(deps: DeviceServiceDeps, db: Reader, row: DeviceRow): Promise<Device | undefined> {
-  const [device] = await deviceMessages(db, [row], deps.isOnline);
-  return device;
-}
-
 function getDevice(deps: DeviceServiceDeps): Query<GetDeviceRequest, GetDeviceResponse> {
   return {
     kind: 'query',
     role: Role.ROLE_VIEWER,
     run: async (_caller, request) => {
       const row = await findDevice(deps.store.read, request.device);
-      return { device: await message(deps, deps.store.read, row) };
+      return { device: await describeDevice(deps.store.read, row, deps.isOnline) };
     },
   };
 }
@@ -102,7 +97,7 @@ function changeDevice(deps: DeviceServiceDeps): Mutation<UpdateDeviceRequest, Up
     kind: 'mutation',
     role: Role.ROLE_ADMINISTRATOR,
     run: async (tx, caller, request) => ({
-      device: await message(deps, tx, await updateDevice(tx, deps.clock, caller, request)),
+      device: await describeDevice(tx, await updateDevice(tx, deps.clock, caller, request), deps.isOnline),
     }),
     committed: (_request, { device }) => device && deps.deviceChanged(device.id),
   };
@@ -141,10 +136,7 @@ interface Standing {
   readonly banned: boolean;
 }
 
-async function standing(
-  deps: DeviceServiceDeps,
-  { tx, caller, request, banned }: Standing,
-): Promise<Device | undefined> {
+async function standing(deps: DeviceServiceDeps, { tx, caller, request, banned }: Standing): Promise<Device> {
   requireReason(request.reason);
   const device = await findDevice(tx, request.device);
   const row = await setBanned(tx, device.id, banned);
@@ -157,7 +149,7 @@ async function standing(
     details: { name: device.name },
     requestId: request.requestId,
   });
-  return message(deps, tx, row);
+  return describeDevice(tx, row, deps.isOnline);
 }
 
 /** The answer of RemoveDevice is empty, so the id for the registry is kept until the commit. */

@@ -6,7 +6,7 @@ import {
   IsolationState,
   type ObservedIsolation,
 } from '../../shared/gen/cordon/v1/isolation.js';
-import { fromTimestamp, toDuration, toTimestamp } from '../../shared/time.js';
+import { fromDuration, fromTimestamp, toDuration, toTimestamp } from '../../shared/time.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
 import { setDirective } from './orders.js';
@@ -60,6 +60,7 @@ export async function outgrow(
       released_by: '',
       release_reason: '',
       settings_hash: device.settings_hash,
+      release_delay_ms: directive.releaseDelay ? fromDuration(directive.releaseDelay) : null,
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();

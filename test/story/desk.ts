@@ -60,7 +60,7 @@ export class Desk {
     this.handlers = {
       ...groupService({
         ...deps,
-        describe: (_db, row) => Promise.resolve(deviceMessage(row, { online: false })),
+        describe: (_db, row) => Promise.resolve(deviceMessage(row, { online: false, groupPath: '' })),
         deviceChanged: (id) => site.changes.emit(id),
       }),
       ...policyService(deps),

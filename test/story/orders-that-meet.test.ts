@@ -3,10 +3,12 @@ import {
   IsolationAction,
   IsolationEndCause,
   IsolationMode,
+  IsolationSettings,
   IsolationState,
   ObservedIsolation,
 } from '../../shared/gen/cordon/v1/isolation.js';
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
+import { refreshSettings } from '../../server/desired/refresh.js';
 import { newId } from '../../shared/ids.js';
 import { toTimestamp } from '../../shared/time.js';
 import { LinkSite, helloOf, until, type ToldAgent } from './server-link-site.js';
@@ -215,6 +217,55 @@ describe('orders that meet', () => {
     expect(Number(end)).to.be.above(Number(enforced));
     expect(by).to.equal('ada');
     await expectNothingPending();
+  });
+
+  describe('settings that change', () => {
+    const settings = IsolationSettings.fromPartial({ notificationText: 'ask the help desk' });
+
+    /** A network-isolation task for a group; '' is the root group. */
+    const giveTask = (scopeId: string): Promise<string[]> =>
+      site.store.write(async (tx) => {
+        const settings_proto = IsolationSettings.encode(settings).finish();
+        await tx
+          .insertInto('isolation_tasks')
+          .values({ id: newId(), scope_kind: 'group', scope_id: scopeId, settings_proto })
+          .execute();
+        return refreshSettings(tx, { kind: 'groups', groupIds: [scopeId] });
+      });
+
+    it('while an order waits go to the device together with it, and nothing is pending after its answer', async () => {
+      await connectReleased();
+      disconnect();
+      const generation = await site.order(device, 'isolate');
+      await giveTask('');
+      agent = site.agent(device);
+      await agent.hello();
+      expect(newest().generation).to.equal(BigInt(generation + 1));
+      expect(newest().manualSettings).to.deep.equal(settings);
+      await agent.applied(newest(), { state: ISOLATED, mode: MANUAL });
+      const [only] = await records();
+      expect(only).to.include({ ended_at: null, settings_hash: (await site.row(device)).settings_hash });
+      await expectNothingPending();
+    });
+
+    it('with a move to another group while isolated leave it one isolation', async () => {
+      await connectReleased();
+      const id = await isolated();
+      await site.store.write((tx) =>
+        tx.insertInto('groups').values({ id: 'g-ot', name: 'OT', parent_id: '' }).execute(),
+      );
+      await giveTask('g-ot');
+      const moved = await site.store.write(async (tx) => {
+        await tx.updateTable('devices').set({ group_id: 'g-ot' }).where('id', '=', device).execute();
+        return refreshSettings(tx, { kind: 'device', deviceId: device });
+      });
+      site.registry.pokeDesired(moved);
+      expect(await arrives(3)).to.equal(id);
+      expect(newest().manualSettings).to.deep.equal(settings);
+      await agent.applied(newest(), { state: ISOLATED, mode: MANUAL });
+      expect((await records()).map((row) => [row.id, row.ended_at])).to.deep.equal([[id, null]]);
+      await expectNothingPending();
+    });
   });
 
   describe('an automatic isolation', () => {

@@ -8,8 +8,14 @@ import { orderTarget } from '../../../server/api/order-target.js';
 import { nameMatcher } from '../../../server/api/name-pattern.js';
 import { Store } from '../../../server/store/store.js';
 import { CordonError } from '../../../shared/errors.js';
-import { ConnectionState, DeviceFilter, IsolationFilter } from '../../../shared/gen/cordon/v1/device.js';
+import {
+  ConnectionState,
+  DeviceFilter,
+  HostFacts,
+  IsolationFilter,
+} from '../../../shared/gen/cordon/v1/device.js';
 import { IsolationState } from '../../../shared/gen/cordon/v1/isolation.js';
+import { LinkSite, helloOf } from '../../story/server-link-site.js';
 import { addDevices, type DeviceColumns } from './device-rows.js';
 
 const ONLINE = new Set(['id-a', 'id-c']);
@@ -214,6 +220,31 @@ describe('a filter of devices', () => {
       expect((error as Error).message).to.match(/selects 10 devices now, and 9 were expected/);
       expect(await target({ tags: ['rare'] }, 10)).to.have.length(10);
     });
+  });
+});
+
+describe('what a device is selected by', () => {
+  it('follows what its agent says', async () => {
+    const site = await LinkSite.open();
+    try {
+      const device = await site.device('web-1');
+      const agent = site.agent(device);
+      const hello = helloOf(device);
+      if (hello.$case !== 'hello') throw new Error('not a Hello');
+      const facts = HostFacts.fromPartial({ os: 'linux' });
+      await agent.say({ $case: 'hello', value: { ...hello.value, facts } });
+      expect(await site.row(device)).to.include({
+        os: 'linux',
+        observed_state: IsolationState.ISOLATION_STATE_RELEASED,
+      });
+      if (!agent.desired) throw new Error('no desired state came');
+      await agent.applied(agent.desired, { state: IsolationState.ISOLATION_STATE_DEGRADED });
+      expect(await site.row(device)).to.include({
+        observed_state: IsolationState.ISOLATION_STATE_DEGRADED,
+      });
+    } finally {
+      await site.close();
+    }
   });
 });
 

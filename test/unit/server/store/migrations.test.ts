@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { Kysely, Migrator, SqliteDialect } from 'kysely';
+import Sqlite from 'libsql';
+import { migrations } from '../../../../server/store/migrations.js';
+import type { Database } from '../../../../server/store/schema.js';
+import { Store } from '../../../../server/store/store.js';
+import { HostFacts } from '../../../../shared/gen/cordon/v1/device.js';
+import { IsolationState, ObservedIsolation } from '../../../../shared/gen/cordon/v1/isolation.js';
+
+describe('a store of before devices were selected', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cordon-migration-'));
+  const path = join(folder, 'store.db');
+
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('knows afterwards what its devices are selected by', async () => {
+    const older = new Kysely<Database>({ dialect: new SqliteDialect({ database: new Sqlite(path) }) });
+    const provider = { getMigrations: () => Promise.resolve(migrations('blob')) };
+    const { error } = await new Migrator({ db: older, provider }).migrateTo('2026-11-23-policies');
+    expect(error).to.equal(undefined);
+    const base = {
+      group_id: '',
+      tags_json: '[]',
+      agent_version: '',
+      enrolled_at: 0,
+      banned: 0,
+      clone_suspected: 0,
+      key_hash: '',
+      enrollment_token_id: '',
+      generation: 1,
+      observed_generation: 1,
+      rejection: '',
+      epoch: 0,
+    };
+    const state = IsolationState.ISOLATION_STATE_DEGRADED;
+    await older
+      .insertInto('devices')
+      .values({
+        ...base,
+        id: 'a',
+        name: 'heard-of',
+        facts_proto: HostFacts.encode(HostFacts.fromPartial({ os: 'linux' })).finish(),
+        observed_proto: ObservedIsolation.encode(ObservedIsolation.fromPartial({ state })).finish(),
+      })
+      .execute();
+    await older
+      .insertInto('devices')
+      .values({ ...base, id: 'b', name: 'silent' })
+      .execute();
+    await older.destroy();
+
+    const store = await Store.openSqlite(path);
+    const rows = await store.read
+      .selectFrom('devices')
+      .select(['name', 'os', 'observed_state'])
+      .orderBy('name')
+      .execute();
+    await store.close();
+    expect(rows).to.deep.equal([
+      { name: 'heard-of', os: 'linux', observed_state: state },
+      { name: 'silent', os: '', observed_state: 0 },
+    ]);
+  });
+});
