@@ -190,8 +190,8 @@ export async function endOthers(
       .where('released_by', '!=', '')
       .execute();
   }
-  // Not an order that is still on its way: that one has not been enforced. A device that knows of no isolation at all
-  // was installed anew, and is about to be isolated again.
+  // Not an order that is still on its way: it has not been enforced, and is newer than what the device speaks of. A device
+  // that knows of no isolation at all was installed anew, and is about to be isolated again.
   if (observed.isolationId === '') return;
   await others(tx, deviceId, observed)
     .set({
@@ -201,7 +201,22 @@ export async function endOthers(
       released_by: '',
       release_reason: '',
     })
-    .where('enforced_at', 'is not', null)
+    .where((row) =>
+      row.or([
+        row('enforced_at', 'is not', null),
+        row('mode', '=', IsolationMode.ISOLATION_MODE_AUTOMATIC),
+        // Both by the server's clock: one that was in force in part only has no time of enforcement.
+        row(
+          'issued_at',
+          '<',
+          row
+            .selectFrom('isolations as reported')
+            .select('reported.issued_at')
+            .where('reported.id', '=', observed.isolationId)
+            .where('reported.mode', '=', IsolationMode.ISOLATION_MODE_MANUAL),
+        ),
+      ]),
+    )
     .execute();
 }
 
