@@ -34,6 +34,8 @@ export interface ManagementDeps {
   readonly enrollment: Enrollment;
   /** SHA-256 of the CA certificate, hex. */
   readonly caFingerprint: string;
+  /** Port where agents connect. */
+  readonly agentPort: number;
   /** Looks up host names in exclusions. */
   readonly hosts: HostResolver;
   /** Aborted when the server is about to stop. */

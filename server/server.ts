@@ -79,18 +79,7 @@ async function start(
   const stopping = new AbortController();
   const agents = new Server(agentPortOptions);
   agents.addService(plane.agentService.definition, plane.agentService.implementation);
-  const management = managementServer({
-    store,
-    clock,
-    log,
-    plane,
-    hosts,
-    enrollment: new Enrollment({ store, clock, ca, identity }),
-    caFingerprint: ca.fingerprint,
-    stopping: stopping.signal,
-  });
   teardown.add(() => agents.forceShutdown());
-  teardown.add(() => management.forceShutdown());
 
   const common = { identity: certificate.identity, log };
   const agentPort = await TlsPort.open(agents, {
@@ -100,6 +89,18 @@ async function start(
     clientCertificates: 'required',
   });
   teardown.add(() => agentPort.close());
+  const management = managementServer({
+    store,
+    clock,
+    log,
+    plane,
+    hosts,
+    enrollment: new Enrollment({ store, clock, ca, identity }),
+    caFingerprint: ca.fingerprint,
+    agentPort: agentPort.number,
+    stopping: stopping.signal,
+  });
+  teardown.add(() => management.forceShutdown());
   const managementPort = await TlsPort.open(management, {
     ...common,
     key: 'management_listen',

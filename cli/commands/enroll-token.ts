@@ -12,7 +12,7 @@ import { newId } from '../../shared/ids.js';
 import { fromTimestamp, toDuration } from '../../shared/time.js';
 import { parseCount, parseDurationWithin } from '../arguments.js';
 import { readPages } from '../pages.js';
-import { formatServerAddress } from '../session/server-address.js';
+import { DEFAULT_AGENT_PORT, formatServerAddress, type ServerAddress } from '../session/server-address.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { time } from '../view/device-rows.js';
 import { toProtoJson } from '../view/json.js';
@@ -84,23 +84,28 @@ async function createToken(
     requestId: newId(),
   });
   const response = await api.unary(DeviceServiceService.createEnrollmentToken, request);
-  const server = formatServerAddress(settings.address);
   printer.print(
-    () => ({ kind: 'text', text: createdText(response, server) }),
+    () => ({ kind: 'text', text: createdText(response, settings.address) }),
     () => toProtoJson('CreateEnrollmentTokenResponse', CreateEnrollmentTokenResponse, response),
   );
 }
 
 /** The secret and the command to use it, ready to paste; the secret stays out of the process list. */
 export function createdText(
-  { enrollmentToken, secret, caFingerprint }: CreateEnrollmentTokenResponse,
-  server: string,
+  { enrollmentToken, secret, caFingerprint, agentPort }: CreateEnrollmentTokenResponse,
+  address: ServerAddress,
 ): string {
+  const server = formatServerAddress(address);
+  // Agents find the usual port by themselves.
+  const agents =
+    agentPort === DEFAULT_AGENT_PORT
+      ? ''
+      : ` --agent-server ${formatServerAddress({ ...address, port: agentPort })}`;
   return [
     `Enrolment token ${printable(enrollmentToken?.id ?? '')} for ${enrollmentToken?.maxUses ?? 1} computer(s), until ${time(enrollmentToken?.expiresAt)}.`,
     'It is shown only now. On each computer, as root (the agent enrols the first time, and runs):',
     '',
-    `  CORDON_AGENT_ENROLLMENT_TOKEN=${printable(secret)} cordon-agent run --server ${server} --ca-fingerprint ${printable(caFingerprint)}`,
+    `  CORDON_AGENT_ENROLLMENT_TOKEN=${printable(secret)} cordon-agent run --server ${server}${agents} --ca-fingerprint ${printable(caFingerprint)}`,
     '',
   ].join('\n');
 }

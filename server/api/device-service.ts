@@ -36,6 +36,8 @@ export interface DeviceServiceDeps {
   readonly clock: Clock;
   /** SHA-256 of the CA certificate, hex. */
   readonly caFingerprint: string;
+  /** Port where agents connect. */
+  readonly agentPort: number;
   readonly isOnline: (deviceId: string) => boolean;
   /** Ends the stream of a device that is not welcome any more. */
   readonly refuse: (deviceId: string, reason: ErrorReason) => void;

@@ -29,6 +29,8 @@ export interface EnrollmentTokenDeps {
   readonly clock: Clock;
   /** SHA-256 of the CA certificate, hex. */
   readonly caFingerprint: string;
+  /** Port where agents connect. */
+  readonly agentPort: number;
 }
 
 /** The rpcs of DeviceService about enrolment tokens. */
@@ -43,6 +45,7 @@ export function enrollmentTokenHandlers(deps: EnrollmentTokenDeps): Handlers {
 function create({
   clock,
   caFingerprint,
+  agentPort,
 }: EnrollmentTokenDeps): Mutation<CreateEnrollmentTokenRequest, CreateEnrollmentTokenResponse> {
   return {
     kind: 'mutation',
@@ -75,7 +78,7 @@ function create({
         },
         requestId: request.requestId,
       });
-      return { enrollmentToken: enrollmentTokenMessage(row), secret, caFingerprint };
+      return { enrollmentToken: enrollmentTokenMessage(row), secret, caFingerprint, agentPort };
     },
   };
 }

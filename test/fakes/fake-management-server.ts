@@ -120,6 +120,7 @@ export class FakeManagementServer {
         },
         secret: 'enroll_secret',
         caFingerprint: this.identity.caFingerprint,
+        agentPort: 17443,
       })),
     };
     const isolation: Pick<IsolationServiceServer, 'isolateDevices' | 'releaseDevices'> = {

@@ -370,6 +370,7 @@ describe('cordon', () => {
   it('shows the command that enrols a computer, ready to paste', async () => {
     const ended = await cordon('enroll-token create --uses 3 --ttl 2h');
     expect(ended.stdout).to.contain('CORDON_AGENT_ENROLLMENT_TOKEN=enroll_secret cordon-agent run --server');
+    expect(ended.stdout, 'a port that agents would not look at').to.match(/ --agent-server \S+:17443 /);
     expect(ended.stdout).to.contain(`--ca-fingerprint ${server.identity.caFingerprint}`);
   });
 });

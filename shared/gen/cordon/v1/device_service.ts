@@ -197,6 +197,8 @@ export interface CreateEnrollmentTokenResponse {
   secret: string;
   /** SHA-256 of the CA certificate (DER), 64 hex digits: agents pin it when they enrol. */
   caFingerprint: string;
+  /** Port where agents connect, 1 to 65535, as this server listens on it. */
+  agentPort: number;
 }
 
 /** Request of ListEnrollmentTokens. */
@@ -1855,7 +1857,7 @@ export const CreateEnrollmentTokenRequest: MessageFns<CreateEnrollmentTokenReque
 };
 
 function createBaseCreateEnrollmentTokenResponse(): CreateEnrollmentTokenResponse {
-  return { enrollmentToken: undefined, secret: "", caFingerprint: "" };
+  return { enrollmentToken: undefined, secret: "", caFingerprint: "", agentPort: 0 };
 }
 
 export const CreateEnrollmentTokenResponse: MessageFns<CreateEnrollmentTokenResponse> = {
@@ -1868,6 +1870,9 @@ export const CreateEnrollmentTokenResponse: MessageFns<CreateEnrollmentTokenResp
     }
     if (message.caFingerprint !== "") {
       writer.uint32(26).string(message.caFingerprint);
+    }
+    if (message.agentPort !== 0) {
+      writer.uint32(32).uint32(message.agentPort);
     }
     return writer;
   },
@@ -1909,6 +1914,14 @@ export const CreateEnrollmentTokenResponse: MessageFns<CreateEnrollmentTokenResp
             message.caFingerprint = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.agentPort = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1934,6 +1947,11 @@ export const CreateEnrollmentTokenResponse: MessageFns<CreateEnrollmentTokenResp
         : isSet(object.ca_fingerprint)
         ? globalThis.String(object.ca_fingerprint)
         : "",
+      agentPort: isSet(object.agentPort)
+        ? globalThis.Number(object.agentPort)
+        : isSet(object.agent_port)
+        ? globalThis.Number(object.agent_port)
+        : 0,
     };
   },
 
@@ -1947,6 +1965,9 @@ export const CreateEnrollmentTokenResponse: MessageFns<CreateEnrollmentTokenResp
     }
     if (message.caFingerprint !== "") {
       obj.caFingerprint = message.caFingerprint;
+    }
+    if (message.agentPort !== 0) {
+      obj.agentPort = Math.round(message.agentPort);
     }
     return obj;
   },
@@ -1963,6 +1984,7 @@ export const CreateEnrollmentTokenResponse: MessageFns<CreateEnrollmentTokenResp
       : undefined;
     message.secret = object.secret ?? "";
     message.caFingerprint = object.caFingerprint ?? "";
+    message.agentPort = object.agentPort ?? 0;
     return message;
   },
 };
