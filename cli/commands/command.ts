@@ -120,7 +120,7 @@ function printCommand({ printer }: Session, command: DeviceCommand): void {
 }
 
 /** What a command found, or where it stands. */
-export function commandView(command: DeviceCommand): View {
+function commandView(command: DeviceCommand): View {
   return command.result?.outcome
     ? resultView(command.result.outcome)
     : { kind: 'text', text: `command ${printable(command.id)}: ${stateWord(command)}\n` };

@@ -92,7 +92,7 @@ async function createToken(
 }
 
 /** The secret and the command to use it, ready to paste; the secret stays out of the process list. */
-export function createdText(
+function createdText(
   { enrollmentToken, secret, caFingerprint }: CreateEnrollmentTokenResponse,
   server: string,
 ): string {

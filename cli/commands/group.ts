@@ -91,7 +91,7 @@ export function addGroupCommands(program: Command, state: RunState): void {
 }
 
 /** Every group, the root first. */
-export function readGroups(api: Api): Promise<Group[]> {
+function readGroups(api: Api): Promise<Group[]> {
   return readPages(async (pageToken, pageSize) => {
     const request = ListGroupsRequest.fromPartial({ pageToken, pageSize });
     const { groups, nextPageToken } = await api.unary(GroupServiceService.listGroups, request);
@@ -155,7 +155,7 @@ async function showTree({ api, printer }: Session): Promise<void> {
 }
 
 /** Groups as a tree is read: each one above what is below it, siblings by name. */
-export function treeOrder(groups: readonly Group[]): { readonly group: Group; readonly depth: number }[] {
+function treeOrder(groups: readonly Group[]): { readonly group: Group; readonly depth: number }[] {
   const below = new Map<string, Group[]>();
   for (const group of groups) below.set(group.parentId, [...(below.get(group.parentId) ?? []), group]);
   const ordered: { group: Group; depth: number }[] = [];

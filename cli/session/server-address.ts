@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-export const DEFAULT_MANAGEMENT_PORT = 7444;
+const DEFAULT_MANAGEMENT_PORT = 7444;
 
 /** Where the management port is. */
 export interface ServerAddress {

@@ -40,7 +40,7 @@ export function printOutcome(
 }
 
 /** An outcome for programs. */
-export function outcomeJson({ holder, created, hints, affectedDevices }: Outcome): Record<string, JsonValue> {
+function outcomeJson({ holder, created, hints, affectedDevices }: Outcome): Record<string, JsonValue> {
   return { created, ...holderJson(holder), hints: hintsJson(hints), affectedDevices };
 }
 

@@ -177,6 +177,6 @@ const HINT_WORDS: Readonly<Partial<Record<ExclusionHintKind, string>>> = {
   [ExclusionHintKind.EXCLUSION_HINT_KIND_WIDE]: 'is wide',
 };
 
-export function updateText({ profileId, fromVersion, toVersion, change }: ProfileUpdate): string {
+function updateText({ profileId, fromVersion, toVersion, change }: ProfileUpdate): string {
   return printable(`  ${profileId}: version ${fromVersion} → ${toVersion}. ${change}`);
 }

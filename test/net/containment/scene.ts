@@ -70,7 +70,7 @@ export function startTraffic({ device, outside }: Scene): Promise<Flows> {
 }
 
 /** Names of the flows that did not get a packet across since `before`: with every flow running, none. */
-export async function silentSince(
+async function silentSince(
   flows: Flows,
   before: ReadonlyMap<string, number>,
 ): Promise<readonly string[]> {
