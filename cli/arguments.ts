@@ -4,7 +4,7 @@ import { isReleaseDelay, parseDuration } from '../shared/time.js';
 const DURATION_FORM = 'Write a duration such as 90s, 15m, 8h or 7d.';
 
 /** A reason of 1 to 1000 characters: what audit records show. */
-export function parseReason(text: string): string {
+function parseReason(text: string): string {
   const reason = text.trim();
   if (reason === '') throw new InvalidArgumentError('Say why, in a few words.');
   if ([...reason].length > 1000) throw new InvalidArgumentError('At most 1000 characters.');

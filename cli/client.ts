@@ -23,7 +23,7 @@ export interface Api {
 }
 
 /** Longest time that one call may take, its retry included. */
-export const CALL_DEADLINE_MS = 30_000;
+const CALL_DEADLINE_MS = 30_000;
 
 /** Longest wait before the one retry; the wait is random so that scripts on many computers do not come back at once. */
 const RETRY_WITHIN_MS = 500;

@@ -71,7 +71,7 @@ export function simulatedEvidence(wallMs: number, rulesHash: Buffer): IsolationE
  * Verified: checks were made and all passed. A check that nobody asked for (no canary is set) does not count against it;
  * one that should have been made and could not be makes it partial.
  */
-export function sumUp(checks: readonly EvidenceCheck[]): Verification {
+function sumUp(checks: readonly EvidenceCheck[]): Verification {
   const made = checks.filter(({ result }) => result !== SKIPPED);
   if (made.length === 0 || made.some(({ result }) => result !== PASSED)) {
     return Verification.VERIFICATION_UNVERIFIED;

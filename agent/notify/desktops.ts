@@ -4,7 +4,7 @@ import type { Message } from './message.js';
 import { runBriefly, type Ending } from './run-briefly.js';
 
 /** Where systemd-logind keeps one folder for each user who is logged in, named by the user's id. */
-export const RUN_USER = '/run/user';
+const RUN_USER = '/run/user';
 /** More people than sit at one computer; a bound on the programs that one message starts. */
 const MOST_DESKTOPS = 32;
 

@@ -13,7 +13,7 @@ export type Show = (message: Message) => Promise<readonly Ending[]>;
 const MOST_WAITING = 4;
 
 /** Terminals and desktops of whoever is logged in. */
-export const showEverywhere: Show = (message) =>
+const showEverywhere: Show = (message) =>
   Promise.all([
     tellTerminals(message),
     // Most users with a bus and no desktop end here: not worth a word.

@@ -13,7 +13,7 @@ import { isolationText } from './isolation-text.js';
 import { readSettings } from './options.js';
 import { readPassword } from './read-password.js';
 
-export const ISOLATION_HELP = `Usage: cordon-agent isolation [/disable] [/show] [/login=USER] [/PWD=PASSWORD]
+const ISOLATION_HELP = `Usage: cordon-agent isolation [/disable] [/show] [/login=USER] [/PWD=PASSWORD]
 
 Shows or ends the isolation of this computer, through its running agent. Needs root.
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import { Group } from '../../shared/gen/cordon/v1/group.js';
 import {
   CreateGroupRequest,
@@ -9,13 +10,12 @@ import {
   UpdateGroupRequest,
 } from '../../shared/gen/cordon/v1/group_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import type { Api } from '../client.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { readPolicies } from '../settings/policies.js';
 import { readTasks } from '../settings/tasks.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { cell } from '../view/table.js';
 
 const NAMED = 'path, id or root';
@@ -91,7 +91,7 @@ export function addGroupCommands(program: Command, state: RunState): void {
 }
 
 /** Every group, the root first. */
-export function readGroups(api: Api): Promise<Group[]> {
+function readGroups(api: Api): Promise<Group[]> {
   return readPages(async (pageToken, pageSize) => {
     const request = ListGroupsRequest.fromPartial({ pageToken, pageSize });
     const { groups, nextPageToken } = await api.unary(GroupServiceService.listGroups, request);
@@ -155,7 +155,7 @@ async function showTree({ api, printer }: Session): Promise<void> {
 }
 
 /** Groups as a tree is read: each one above what is below it, siblings by name. */
-export function treeOrder(groups: readonly Group[]): { readonly group: Group; readonly depth: number }[] {
+function treeOrder(groups: readonly Group[]): { readonly group: Group; readonly depth: number }[] {
   const below = new Map<string, Group[]>();
   for (const group of groups) below.set(group.parentId, [...(below.get(group.parentId) ?? []), group]);
   const ordered: { group: Group; depth: number }[] = [];

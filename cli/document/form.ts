@@ -79,7 +79,7 @@ export function unconfirmedWord(
 }
 
 /** One rule. What is left out means any, none or not disabled. */
-export function exclusionForm(exclusion: Exclusion): Form {
+function exclusionForm(exclusion: Exclusion): Form {
   const program = programWords(exclusion);
   const list = <Item>(items: readonly Item[]): readonly Item[] | undefined =>
     items.length > 0 ? items : undefined;

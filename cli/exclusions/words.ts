@@ -7,7 +7,7 @@ export class WordError extends Error {}
 export type DirectionWord = 'inbound' | 'outbound' | 'both';
 
 /** Spellings of `--direction` and of `direction` in a file. */
-export const DIRECTIONS = ['in', 'out', 'inbound', 'outbound', 'both'] as const;
+const DIRECTIONS = ['in', 'out', 'inbound', 'outbound', 'both'] as const;
 
 export function directionWord(direction: ExclusionDirection): DirectionWord {
   switch (direction) {

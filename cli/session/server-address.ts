@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-export const DEFAULT_MANAGEMENT_PORT = 7444;
+const DEFAULT_MANAGEMENT_PORT = 7444;
 export const DEFAULT_AGENT_PORT = 7443;
 
 /** Where the management port is. */

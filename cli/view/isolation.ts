@@ -36,7 +36,7 @@ export function isolationView(isolation: Isolation, now: number): View {
   };
 }
 
-export function modeWord(mode: IsolationMode): string {
+function modeWord(mode: IsolationMode): string {
   return mode === IsolationMode.ISOLATION_MODE_UNSPECIFIED
     ? '-'
     : word(isolationModeToJSON(mode), 'ISOLATION_MODE_');

@@ -1,5 +1,5 @@
+import { printable } from '../../shared/command-line/printable.js';
 import type { TextSink } from '../io.js';
-import { printable } from '../view/printable.js';
 import { progressText, type Wait } from './progress.js';
 
 /** Shows a wait while it goes on. */
@@ -16,7 +16,7 @@ export function createWaitView(sink: TextSink, now: () => number): WaitView {
 }
 
 /** Progress of every device, in the order of the orders. */
-export function waitLines(wait: Wait, now: number): string[] {
+function waitLines(wait: Wait, now: number): string[] {
   return wait.orders.map(({ deviceId, deviceName }) => {
     const progress = wait.progress.get(deviceId) ?? { kind: 'unknown' };
     return printable(`${deviceName || deviceId}: ${progressText(progress, now)}`);

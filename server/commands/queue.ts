@@ -13,7 +13,7 @@ import type { Reader, Tx } from '../store/store.js';
 export type CommandRow = Selectable<CommandsTable>;
 
 /** Most unfinished commands of one device. */
-export const UNFINISHED_BOUND = 50;
+const UNFINISHED_BOUND = 50;
 /** Finished commands are kept that long. */
 const KEEP_FINISHED_MS = 7 * 86_400_000;
 

@@ -1,7 +1,7 @@
 import { characters } from '../../shared/characters.js';
 import { ROOT_GROUP, type GroupTree } from './tree.js';
 
-export const GROUP_LIMITS = { groups: 10_000, levels: 16, name: 128 } as const;
+const GROUP_LIMITS = { groups: 10_000, levels: 16, name: 128 } as const;
 
 /**
  * The rule that the name of a group breaks; undefined if it is in order. A name is part of a path, and paths are typed

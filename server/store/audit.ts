@@ -60,7 +60,7 @@ export async function appendAudits(tx: Tx, entries: readonly AuditEntry[]): Prom
 }
 
 /** SHA-256 over the JSON array of the record's fields in the order below, previous hash in hex (docs/protocol.md). */
-export function auditHash(row: Omit<AuditRow, 'hash'>): Buffer {
+function auditHash(row: Omit<AuditRow, 'hash'>): Buffer {
   const fields = [
     Number(row.sequence),
     Number(row.occurred_at),

@@ -22,17 +22,6 @@ export function defaultExclusions(): Exclusion[] {
     .flatMap((profile) => profile.exclusions);
 }
 
-/**
- * One standard profile; undefined where there is none with this id and version.
- * @param version default: the newest
- */
-export function findProfile(id: string, version?: number): ExclusionProfile | undefined {
-  const candidates = version === undefined ? standardProfiles() : profileVersions();
-  return candidates.find(
-    (profile) => profile.id === id && (version === undefined || profile.version === version),
-  );
-}
-
 /** The newest version of each profile, in the order in which the profiles appear. */
 export function newestProfiles(versions: readonly ExclusionProfile[]): ExclusionProfile[] {
   const newest = new Map<string, ExclusionProfile>();

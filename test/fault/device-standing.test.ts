@@ -78,8 +78,9 @@ describe('the standing of a device, over real TLS', () => {
   it('raises the clone alarm when two agents live with one identity', () =>
     withAgent(async (agent, operator) => {
       const copy = RealAgent.existing(mkdtempSync(join(tmpdir(), 'cordon-agent-copy-')), server);
-      const isFile = (path: string): boolean => !lstatSync(path).isSocket();
-      cpSync(agent.folder, copy.folder, { recursive: true, filter: isFile });
+      // A socket is no file that could be copied, and a clone of a disk brings none.
+      const filter = (path: string): boolean => !lstatSync(path).isSocket();
+      cpSync(agent.folder, copy.folder, { recursive: true, filter });
       try {
         await copy.start();
         await until('the alarm', 10_000, async () => (await operator.show()).cloneSuspected);

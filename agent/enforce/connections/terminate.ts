@@ -74,7 +74,7 @@ function cgroupOf(pid: number): string | undefined {
 }
 
 /** One `ss` expression that matches exactly these connections, one argument a word. */
-export function socketFilter(connections: readonly Connection[]): string[] {
+function socketFilter(connections: readonly Connection[]): string[] {
   return connections.flatMap((connection, index) => [
     ...(index === 0 ? [] : ['or']),
     '(',

@@ -25,7 +25,7 @@ export async function probeNftables(): Promise<void> {
 }
 
 /** Whether the effective capabilities of `/proc/PID/status` contain CAP_NET_ADMIN. */
-export function hasNetAdmin(status: string): boolean {
+function hasNetAdmin(status: string): boolean {
   const mask = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
   return ((mask >> CAP_NET_ADMIN) & 1n) === 1n;
 }

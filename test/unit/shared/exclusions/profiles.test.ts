@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import {
   defaultExclusions,
-  findProfile,
   newestProfiles,
   profileVersions,
   standardProfiles,
@@ -90,17 +89,11 @@ describe('standard profiles', () => {
   });
 
   it('let metadata of clouds pass to its addresses only', () => {
-    for (const { name, remoteAddresses } of findProfile('cloud-metadata')?.exclusions ?? []) {
+    const profile = standardProfiles().find(({ id }) => id === 'cloud-metadata');
+    expect(profile?.exclusions.length).to.be.above(0);
+    for (const { name, remoteAddresses } of profile?.exclusions ?? []) {
       expect(remoteAddresses, name).not.to.deep.equal([]);
     }
-  });
-
-  it('are found by id, newest first, or by id and version', () => {
-    expect(findProfile('dns-client')?.displayName).to.equal('DNS client');
-    expect(findProfile('dns-client', 1)?.version).to.equal(1);
-    expect(findProfile('dns-client', 99)).to.equal(undefined);
-    expect(findProfile('dns-client', 0)).to.equal(undefined);
-    expect(findProfile('constructor')).to.equal(undefined);
   });
 
   it('are newest by version, wherever the newest stands', () => {
