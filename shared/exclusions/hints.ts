@@ -4,9 +4,8 @@ import {
   type Exclusion,
   type ExclusionHint,
 } from '../gen/cordon/v1/exclusion.js';
-import type { Family } from './address.js';
-import { BoxTree, Effort, type Box, type Span } from './box-tree.js';
-import { ANY, ANY_PORT, AXIS, reachOf, type Axes, type Reach } from './reach.js';
+import { BoxTree, Effort, type Span } from './box-tree.js';
+import { ANY, ANY_PORT, AXES, AXIS, reachOf, type Reach } from './reach.js';
 
 /** ExclusionHint lists hold no more. */
 const MOST_HINTS = 100;
@@ -67,10 +66,17 @@ interface Pairs {
 }
 
 function comparePairs(reaches: readonly Reach[], effort: Effort): Pairs {
-  const parts = reaches.flatMap((reach, index) =>
-    [...reach].map(([family, axes]) => ({ index, box: boundsOf(family, axes) })),
-  );
-  const tree = new BoxTree(parts.map(({ box }) => box));
+  // One box for each IP version of each exclusion, and the exclusions that they are of.
+  const bounds: number[] = [];
+  const owners: number[] = [];
+  for (const [index, reach] of reaches.entries()) {
+    for (const [family, axes] of reach) {
+      owners.push(index);
+      for (const spans of axes) bounds.push(spans[0]?.first ?? 0, spans.at(-1)?.last ?? 0);
+      bounds.push(family, family);
+    }
+  }
+  const tree = new BoxTree(Float64Array.from(bounds), AXES + 1);
   const redundant = new Map<number, number>();
   const overlapping: [number, number][] = [];
 
@@ -90,22 +96,17 @@ function comparePairs(reaches: readonly Reach[], effort: Effort): Pairs {
   // Each pair once, from its later exclusion, and where both IP versions meet not a second time.
   let met = new Set<number>();
   let last = 0;
-  for (const [part, { index }] of parts.entries()) {
+  for (const [part, index] of owners.entries()) {
     if (effort.isSpent || redundant.size >= MOST_HINTS) break;
     if (index !== last) [last, met] = [index, new Set()];
     tree.meetingBefore(part, effort, (earlier) => {
-      const other = parts[earlier]?.index;
+      const other = owners[earlier];
       if (other === undefined || met.has(other)) return;
       met.add(other);
       compare(index, other);
     });
   }
   return { redundant, overlapping };
-}
-
-function boundsOf(family: Family, axes: Axes): Box {
-  const bounds = axes.map((spans): Span => ({ first: spans[0]?.first ?? 0, last: spans.at(-1)?.last ?? 0 }));
-  return [...bounds, { first: family, last: family }];
 }
 
 function spansOf(reach: Reach): number {

@@ -13,6 +13,8 @@ const FAMILIES: readonly Family[] = [4, 6];
  */
 export type Axes = readonly (readonly Span[])[];
 
+/** How many axes there are. */
+export const AXES = 7;
 /** Which axis is which where that matters. */
 export const AXIS = { remoteAddress: 0, localPort: 3 } as const;
 
