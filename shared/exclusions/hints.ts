@@ -4,6 +4,7 @@ import {
   type Exclusion,
   type ExclusionHint,
 } from '../gen/cordon/v1/exclusion.js';
+import { atOnce, type Pieces } from '../turns.js';
 import { BoxTree, Effort, type Span } from './box-tree.js';
 import { ANY, ANY_PORT, AXES, AXIS, reachOf, type Reach } from './reach.js';
 
@@ -32,9 +33,17 @@ export function exclusionHints(
   exclusions: readonly Exclusion[],
   effort: Effort = new Effort(MOST_COMPARISONS),
 ): ExclusionHint[] {
+  return atOnce(hintsOf(exclusions, effort));
+}
+
+/** The same in pieces. */
+export function* hintsOf(
+  exclusions: readonly Exclusion[],
+  effort: Effort = new Effort(MOST_COMPARISONS),
+): Pieces<ExclusionHint[]> {
   const enabled = exclusions.filter(({ disabled }) => !disabled);
-  const reaches = reachOf(enabled);
-  const { redundant, overlapping } = comparePairs(reaches, effort);
+  const reaches = yield* reachOf(enabled);
+  const { redundant, overlapping } = yield* comparePairs(reaches, effort);
   const name = (index: number): string => enabled[index]?.name ?? '';
   const hints: ExclusionHint[] = [];
   for (const [index, reach] of reaches.entries()) {
@@ -65,7 +74,7 @@ interface Pairs {
   readonly overlapping: readonly (readonly [number, number])[];
 }
 
-function comparePairs(reaches: readonly Reach[], effort: Effort): Pairs {
+function* comparePairs(reaches: readonly Reach[], effort: Effort): Pieces<Pairs> {
   // One box for each IP version of each exclusion, and the exclusions that they are of.
   const bounds: number[] = [];
   const owners: number[] = [];
@@ -77,6 +86,7 @@ function comparePairs(reaches: readonly Reach[], effort: Effort): Pairs {
     }
   }
   const tree = new BoxTree(Float64Array.from(bounds), AXES + 1);
+  yield;
   const redundant = new Map<number, number>();
   const overlapping: [number, number][] = [];
 
@@ -99,6 +109,7 @@ function comparePairs(reaches: readonly Reach[], effort: Effort): Pairs {
   for (const [part, index] of owners.entries()) {
     if (effort.isSpent || redundant.size >= MOST_HINTS) break;
     if (index !== last) [last, met] = [index, new Set()];
+    yield;
     tree.meetingBefore(part, effort, (earlier) => {
       const other = owners[earlier];
       if (other === undefined || met.has(other)) return;

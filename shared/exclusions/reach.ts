@@ -1,7 +1,15 @@
 import { ExclusionDirection, type ApplicationMatch, type Exclusion } from '../gen/cordon/v1/exclusion.js';
 import { parseAddressRange, type Family } from './address.js';
+import type { Pieces } from '../turns.js';
 import type { Span } from './box-tree.js';
-import { addressIntervals, isAnyAddress, isAnyPort, portIntervals, union, type Interval } from './intervals.js';
+import {
+  addressIntervals,
+  isAnyAddress,
+  isAnyPort,
+  portIntervals,
+  union,
+  type Interval,
+} from './intervals.js';
 
 const ICMP = 1;
 const ICMPV6 = 58;
@@ -46,9 +54,14 @@ interface Parsed {
  * What each of a list of exclusions matches, in numbers that can be compared within this list only.
  * @throws AddressError for an address that validation should have refused
  */
-export function reachOf(exclusions: readonly Exclusion[]): Reach[] {
-  const parsed = exclusions.map(parse);
+export function* reachOf(exclusions: readonly Exclusion[]): Pieces<Reach[]> {
+  const parsed: Parsed[] = [];
+  for (const exclusion of exclusions) {
+    parsed.push(parse(exclusion));
+    yield;
+  }
   const places = placesOf(parsed);
+  yield;
   return parsed.map(({ exclusion, families }) => {
     const common = [
       portSpans(exclusion.remotePorts),
