@@ -1,8 +1,8 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
+import { printable } from '../shared/command-line/printable.js';
 import { isServiceError, readServiceError, type Violation } from '../shared/errors.js';
 import { formatDuration } from '../shared/time.js';
 import { CliError, ExitCode } from './exit.js';
-import { printable } from './view/printable.js';
 
 /** Says what went wrong in one line, and what to do next. The only place where an error becomes text for a person. */
 export function explain(error: unknown, server: string | undefined): CliError {

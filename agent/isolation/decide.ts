@@ -18,6 +18,13 @@ export type Decision =
   | { readonly kind: 'isolate'; readonly wanted: Wanted }
   | { readonly kind: 'release'; readonly cause: IsolationEndCause };
 
+/** A match on this device that asks for isolation. */
+export interface Detection {
+  readonly reason: string;
+  /** Name of the detector. */
+  readonly source: string;
+}
+
 const NOTHING: Decision = { kind: 'nothing' };
 
 /**
@@ -61,8 +68,23 @@ function automatic(state: State, settings: IsolationSettings | undefined): Decis
   return isolateUnlessSame(state, { id, mode, reason, requestedBy, settings, releaseDelayMs });
 }
 
+/**
+ * What a detection asks of a device in a given state (DESIGN 3.7); undefined: nothing.
+ * @param id of the isolation that it may start
+ */
+export function wantedBy(
+  { reason, source }: Detection,
+  id: string,
+  state: State,
+  settings: IsolationSettings | undefined,
+): Wanted | undefined {
+  if (!settings || isActive(state)) return undefined;
+  const mode = IsolationMode.ISOLATION_MODE_AUTOMATIC;
+  return { id, mode, reason, requestedBy: source, settings, releaseDelayMs: releaseDelayOf(settings) };
+}
+
 /** Release delay of settings, milliseconds; 8 h where none is given. */
-export function releaseDelayOf(settings: IsolationSettings): number {
+function releaseDelayOf(settings: IsolationSettings): number {
   return settings.releaseDelay ? fromDuration(settings.releaseDelay) : RELEASE_DELAY.defaultMs;
 }
 

@@ -45,6 +45,28 @@ export function toObserved(state: State, enforcer: EnforcerKind, now: Moment): O
   };
 }
 
+/** The same where the state is not on disk: an isolation that a restart would lose does not hold wholly. */
+export function withSaveProblem(
+  observed: ObservedIsolation,
+  state: State,
+  problem: string,
+): ObservedIsolation {
+  if (problem === '') return observed;
+  const degradedReason = [observed.degradedReason, problem].filter((text) => text !== '').join('; ');
+  return {
+    ...observed,
+    state: isActive(state) ? IsolationState.ISOLATION_STATE_DEGRADED : observed.state,
+    degradedReason,
+  };
+}
+
+/** Whether a device is wholly isolated or wholly released. */
+export function isWhole({ state, degradedReason }: ObservedIsolation): boolean {
+  const settled =
+    state === IsolationState.ISOLATION_STATE_ISOLATED || state === IsolationState.ISOLATION_STATE_RELEASED;
+  return settled && degradedReason === '';
+}
+
 /** The end of an isolation whose place another one took. */
 export function toEnded(ended: Ended, state: State, enforcer: EnforcerKind): ObservedIsolation {
   return {

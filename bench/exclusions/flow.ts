@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Exclusion, ExclusionDirection } from '../../shared/gen/cordon/v1/exclusion.js';
-import { DeviceAgent } from '../../test/net/device-agent.js';
+import { DeviceAgent } from '../../test/net/enforcer/device-agent.js';
 import { createSite, type Host } from '../../test/net/site/index.js';
 import type { Figure } from '../report.js';
 import { summarize } from '../statistics.js';

@@ -7,12 +7,12 @@ import {
   VerifyAuditChainRequest,
   VerifyAuditChainResponse,
 } from '../../shared/gen/cordon/v1/audit_service.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { parseCount } from '../arguments.js';
 import { CliError, ExitCode } from '../exit.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { time } from '../view/device-rows.js';
-import { toProtoJson } from '../view/json.js';
 import { cell, type Cell } from '../view/table.js';
 
 interface ListFlags {

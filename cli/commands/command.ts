@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   Command as DeviceCommand,
   CommandState,
@@ -15,14 +16,13 @@ import { verificationToJSON, isolationStateToJSON } from '../../shared/gen/cordo
 import { transportProtocolToJSON } from '../../shared/gen/cordon/v1/network.js';
 import { sleep } from '../../shared/clock.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { formatDuration } from '../../shared/time.js';
 import { addWait, type WaitFlags } from '../arguments.js';
 import { CliError, ExitCode } from '../exit.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { word } from '../view/device-rows.js';
-import { toProtoJson } from '../view/json.js';
 import type { View } from '../view/printer.js';
-import { printable } from '../view/printable.js';
 import { cell } from '../view/table.js';
 
 /** A command ends in well under a second on a connected device. */

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
 import {
   DeviceServiceService,
@@ -8,13 +9,12 @@ import {
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { GroupServiceService, MoveDeviceRequest } from '../../shared/gen/cordon/v1/group_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import type { Api } from '../client.js';
 import { CliError, ExitCode } from '../exit.js';
 import { parseTag } from '../filter.js';
 import { withoutOverwriting } from '../overtaken.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 
 interface TagFlags {
   readonly add?: string[];

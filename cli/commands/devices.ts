@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { lastValueFrom } from 'rxjs';
 import { takeUntil, tap } from 'rxjs/operators';
 import { Observable } from 'rxjs';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   BanDeviceRequest,
   DeviceServiceService,
@@ -20,6 +21,7 @@ import {
   ListIsolationsRequest,
 } from '../../shared/gen/cordon/v1/isolation_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { formatDuration } from '../../shared/time.js';
 import { addReason } from '../arguments.js';
 import type { Api } from '../client.js';
@@ -30,8 +32,6 @@ import { withSession, type RunState, type Session } from '../session/session.js'
 import { deviceFields } from '../view/device-fields.js';
 import { DEVICE_HEADINGS, deviceRow } from '../view/device-rows.js';
 import { addDeviceChangeCommands } from './devices-change.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 
 /** `cordon devices ...` */
 export function addDevicesCommands(program: Command, state: RunState): void {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   CreateEnrollmentTokenRequest,
   CreateEnrollmentTokenResponse,
@@ -9,14 +10,13 @@ import {
   RevokeEnrollmentTokenRequest,
 } from '../../shared/gen/cordon/v1/device_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { fromTimestamp, toDuration } from '../../shared/time.js';
 import { parseCount, parseDurationWithin } from '../arguments.js';
 import { readPages } from '../pages.js';
 import { formatServerAddress } from '../session/server-address.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { time } from '../view/device-rows.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { cell, type Cell } from '../view/table.js';
 
 const MINUTE_MS = 60_000;

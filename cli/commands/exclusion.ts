@@ -3,6 +3,7 @@ import { withProfileAdded, withProfileUpdated } from '../../shared/exclusions/fr
 import { exclusionHints } from '../../shared/exclusions/hints.js';
 import { profileVersions } from '../../shared/exclusions/profiles.js';
 import { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { unknownProfile } from '../document/merge.js';
 import { readExclusions } from '../exclusions/check.js';
 import { addRuleFlags, type RuleFlags } from '../exclusions/flags.js';
@@ -14,7 +15,6 @@ import { addAllowUnresolved, type WriteFlags } from '../settings/flags.js';
 import { changeHolder, readHolder, settingsOf, withSettings, type HolderRef } from '../settings/holder.js';
 import { hintsJson, printOutcome } from '../settings/outcome.js';
 import { readProfiles } from '../settings/profiles.js';
-import { toProtoJson } from '../view/json.js';
 import { Printer } from '../view/printer.js';
 import { exclusionsView, hintLines } from '../view/settings.js';
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import { Group } from '../../shared/gen/cordon/v1/group.js';
 import {
   CreateGroupRequest,
@@ -9,13 +10,12 @@ import {
   UpdateGroupRequest,
 } from '../../shared/gen/cordon/v1/group_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import type { Api } from '../client.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { readPolicies } from '../settings/policies.js';
 import { readTasks } from '../settings/tasks.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { cell } from '../view/table.js';
 
 const NAMED = 'path, id or root';

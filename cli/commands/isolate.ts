@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   IsolateDevicesRequest,
   IsolateDevicesResponse,
@@ -8,6 +9,7 @@ import {
 } from '../../shared/gen/cordon/v1/isolation_service.js';
 import type { DeviceFilter } from '../../shared/gen/cordon/v1/device.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { formatDuration, toDuration } from '../../shared/time.js';
 import { addReason, addWait, parseReleaseDelay, type WaitFlags } from '../arguments.js';
 import type { Api } from '../client.js';
@@ -19,8 +21,6 @@ import { withSession, type RunState, type Session } from '../session/session.js'
 import { awaitOrders } from '../wait/await-orders.js';
 import { progressText, waitError, type Goal, type Wait } from '../wait/progress.js';
 import { createWaitView } from '../wait/view.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { cell } from '../view/table.js';
 
 interface OrderFlags extends WaitFlags, FilterFlags, ConfirmFlags {

@@ -7,13 +7,13 @@ import {
   ListIsolationsResponse,
 } from '../../shared/gen/cordon/v1/isolation_service.js';
 import type { Timestamp } from '../../shared/gen/google/protobuf/timestamp.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { formatDuration, fromTimestamp } from '../../shared/time.js';
 import { parseCount } from '../arguments.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { time, verificationCell, word } from '../view/device-rows.js';
 import { isolationRemaining, isolationView } from '../view/isolation.js';
-import { toProtoJson } from '../view/json.js';
 import { cell, type Cell } from '../view/table.js';
 import { endCauseText } from '../wait/progress.js';
 

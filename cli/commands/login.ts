@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   GetCurrentOperatorRequest,
   GetCurrentOperatorResponse,
   OperatorServiceService,
   roleToJSON,
 } from '../../shared/gen/cordon/v1/operator_service.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { fetchCaCertificate } from '../../shared/tls/fetch-ca.js';
 import { parseFingerprint } from '../../shared/tls/fingerprint.js';
 import { toPem } from '../../shared/tls/pem.js';
@@ -16,8 +18,6 @@ import { formatServerAddress, type ServerAddress } from '../session/server-addre
 import type { GlobalFlags, RunState } from '../session/session.js';
 import { readCaFile, requireAddress, requireToken } from '../session/settings.js';
 import { word } from '../view/device-rows.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { Printer } from '../view/printer.js';
 
 const HANDSHAKE_MS = 10_000;

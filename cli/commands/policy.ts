@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import { hashPassword } from '../../shared/password-hash.js';
 import { LocalReleaseSettings, Policy } from '../../shared/gen/cordon/v1/policy.js';
 import {
@@ -11,6 +12,7 @@ import {
   PolicyServiceService,
 } from '../../shared/gen/cordon/v1/policy_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { addConfirm } from '../confirm.js';
 import { addFile } from '../file.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
@@ -23,8 +25,6 @@ import { readPolicies, readPolicy } from '../settings/policies.js';
 import { addPolicyFlags, applyPolicyFlags, type PolicyFlags } from '../settings/policy-flags.js';
 import { defaultSettings } from '../settings/tasks.js';
 import { printForm } from '../document/write.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { delayText, policyView } from '../view/settings.js';
 import { cell, type Cell } from '../view/table.js';
 

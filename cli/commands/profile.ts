@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { ExclusionProfile } from '../../shared/gen/cordon/v1/exclusion.js';
 import { ListExclusionProfilesResponse } from '../../shared/gen/cordon/v1/policy_service.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { CliError, ExitCode } from '../exit.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { readProfiles } from '../settings/profiles.js';
-import { toProtoJson } from '../view/json.js';
 import { exclusionsView } from '../view/settings.js';
 import { cell } from '../view/table.js';
 

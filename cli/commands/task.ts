@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import { NetworkIsolationTask } from '../../shared/gen/cordon/v1/task.js';
 import {
   DeleteNetworkIsolationTaskRequest,
@@ -7,6 +8,7 @@ import {
   TaskServiceService,
 } from '../../shared/gen/cordon/v1/task_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { addConfirm } from '../confirm.js';
 import { printForm } from '../document/write.js';
 import { CliError, ExitCode } from '../exit.js';
@@ -24,8 +26,6 @@ import {
 import { changeHolder, settingsOf, withSettings } from '../settings/holder.js';
 import { printOutcome } from '../settings/outcome.js';
 import { findOwner, readEffectiveTask, readTasks, type TaskOwner } from '../settings/tasks.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { delayText, settingsView, taskView } from '../view/settings.js';
 import { cell, type Cell } from '../view/table.js';
 

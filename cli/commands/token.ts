@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   ApiToken,
   CreateApiTokenRequest,
@@ -11,13 +12,12 @@ import {
   roleToJSON,
 } from '../../shared/gen/cordon/v1/operator_service.js';
 import { newId } from '../../shared/ids.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import { fromTimestamp, toDuration } from '../../shared/time.js';
 import { parseDurationWithin } from '../arguments.js';
 import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { time, word } from '../view/device-rows.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { cell, type Cell } from '../view/table.js';
 
 const ROLES = {

@@ -1,6 +1,7 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { z } from 'zod';
+import { printable } from '../../shared/command-line/printable.js';
 import { isServiceError } from '../../shared/errors.js';
 import { withTrueSources } from '../../shared/exclusions/from-profile.js';
 import { profileVersions } from '../../shared/exclusions/profiles.js';
@@ -25,7 +26,6 @@ import {
 import { CliError, ExitCode } from '../exit.js';
 import { readFileFlag } from '../file.js';
 import type { Session } from '../session/session.js';
-import { printable } from '../view/printable.js';
 import { hintLines } from '../view/settings.js';
 import { holderTitle, writeHolder, type Holder, type Outcome, type WriteOptions } from './holder.js';
 import { devicesText, hintsJson, holderJson } from './outcome.js';

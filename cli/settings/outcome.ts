@@ -1,10 +1,10 @@
 import type { JsonValue } from '@bufbuild/protobuf';
+import { printable } from '../../shared/command-line/printable.js';
 import { ExclusionHint } from '../../shared/gen/cordon/v1/exclusion.js';
 import { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { NetworkIsolationTask } from '../../shared/gen/cordon/v1/task.js';
+import { toProtoJson } from '../../shared/proto-json.js';
 import type { Session } from '../session/session.js';
-import { toProtoJson } from '../view/json.js';
-import { printable } from '../view/printable.js';
 import { hintLines } from '../view/settings.js';
 import { holderTitle, type Holder, type Outcome } from './holder.js';
 

@@ -1,3 +1,4 @@
+import { printable } from '../../shared/command-line/printable.js';
 import {
   ExclusionHintKind,
   exclusionHintKindToJSON,
@@ -12,7 +13,6 @@ import { fromDuration, RELEASE_DELAY } from '../../shared/time.js';
 import { exactDuration, unconfirmedWord, type SettingsMode } from '../document/form.js';
 import { directionWord, portWord, programWords, protocolWord } from '../exclusions/words.js';
 import { word } from './device-rows.js';
-import { printable } from './printable.js';
 import type { View } from './printer.js';
 import { cell, type Cell } from './table.js';
 

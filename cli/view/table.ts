@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
-import { printable } from './printable.js';
+import { printable } from '../../shared/command-line/printable.js';
 
 /** How a value is meant: good and bad as an operator sees them. */
 export type Tone = 'plain' | 'good' | 'bad' | 'waiting' | 'faint';

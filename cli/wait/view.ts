@@ -1,5 +1,5 @@
+import { printable } from '../../shared/command-line/printable.js';
 import type { TextSink } from '../io.js';
-import { printable } from '../view/printable.js';
 import { progressText, type Wait } from './progress.js';
 
 /** Shows a wait while it goes on. */

@@ -5,7 +5,7 @@ import { toDuration, toTimestamp } from '../../shared/time.js';
 import { appendAudits } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
 import type { Tx } from '../store/store.js';
-import { noteRelease, openIsolations, withOpenIsolation } from './isolation-records.js';
+import { noteRelease, openIsolations, withOpenIsolation } from './ordered-isolations.js';
 import type { Order, OrderedDevice, StoredOrder } from './order.js';
 
 /** An order with what is written for it. */

@@ -9,8 +9,9 @@ import { newId } from '../../shared/ids.js';
 import { toTimestamp } from '../../shared/time.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
-import { endDetails, endOthers, endReason, noteIsolation } from './isolation-records.js';
+import { endDetails, endReason } from './device-ends.js';
 import { setDirective } from './orders.js';
+import { endOthers, noteIsolation } from './reported-isolations.js';
 
 /** Columns that a report is weighed against. */
 export interface ReportedDevice {

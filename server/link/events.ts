@@ -1,7 +1,7 @@
 import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import { isId } from '../../shared/ids.js';
 import { fromTimestamp } from '../../shared/time.js';
-import { noteIsolation } from '../desired/isolation-records.js';
+import { noteIsolation } from '../desired/reported-isolations.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
 import { violation } from './refusals.js';

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** Waits until `holds` is true. Resolves to the time it took, milliseconds. @throws Error that says what was awaited */
 export async function until(
   what: string,
@@ -8,10 +10,8 @@ export async function until(
   for (;;) {
     if (await holds()) return performance.now() - start;
     if (performance.now() - start > withinMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
   }
 }
 
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
+export { pause };

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fleet } from '../fleet/fleet.js';
 import { startFlows, type Flows } from '../fleet/flows.js';
 import { createSite, type Host, type Site, type Toolbox } from '../site/index.js';
+
+export { sleep };
 
 /** Echo servers listen here on every host of the scene. */
 export const ECHO_PORT = 5001;
@@ -9,8 +12,6 @@ export const AGENT_PORT = 7443;
 /** Nothing listens here. */
 export const CLOSED_PORT = 5999;
 export const FAMILIES = ['v4', 'v6'] as const;
-
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A real server, one device with a real agent, a host outside and one routed behind the device. */
 export interface Scene {

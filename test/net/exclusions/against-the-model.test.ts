@@ -5,7 +5,8 @@ import { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
 import { exclusionHints } from '../../../shared/exclusions/hints.js';
 import { validateExclusions } from '../../../shared/exclusions/validate.js';
 import { canMakeCgroups, makeCgroup, requireNetAdmin, type TestCgroup } from '../site/index.js';
-import { Judge, LOCAL, openField, planOf, REMOTE, type Field, type Probe } from './field.js';
+import { planFor } from '../enforcer/plan-for.js';
+import { Judge, LOCAL, openField, REMOTE, type Field, type Probe } from './field.js';
 
 requireNetAdmin();
 
@@ -110,7 +111,7 @@ describe('verdicts of the kernel beside those of the model', () => {
       const exclusions = made.map((one, at) => Exclusion.fromPartial({ name: `rule ${at}`, ...one }));
       expect(validateExclusions(exclusions, 'list'), `set ${index}`).to.deep.equal([]);
       expect(exclusionHints(exclusions).length).to.be.at.most(100);
-      const plan = planOf(field.site, exclusions);
+      const plan = planFor(field.site, exclusions);
       await field.agent.apply(plan);
       field.forget();
       const judge = new Judge(plan, group?.name);

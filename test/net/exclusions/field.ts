@@ -1,10 +1,8 @@
 import { must } from '../site/run.js';
 import { flowAddress, linuxKnows, type Opener } from '../../../agent/enforce/matching.js';
 import { judge, type Packet, type Transport } from '../../../agent/enforce/model.js';
-import { compilePlan, type Plan } from '../../../agent/enforce/plan.js';
-import type { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
-import { IsolationSettings } from '../../../shared/gen/cordon/v1/isolation.js';
-import { DeviceAgent } from '../device-agent.js';
+import type { Plan } from '../../../agent/enforce/plan.js';
+import { DeviceAgent } from '../enforcer/device-agent.js';
 import { createSite, type Host, type Site } from '../site/index.js';
 import { Prober, type WirePacket } from './prober.js';
 
@@ -118,20 +116,6 @@ async function fieldOf(site: Site, cgroup?: { readonly folder: string }): Promis
       site.close();
     },
   };
-}
-
-export function planOf(
-  site: Site,
-  exclusions: readonly Exclusion[],
-  hosts = new Map<string, string[]>(),
-): Plan {
-  return compilePlan({
-    isolationId: 'test',
-    settings: IsolationSettings.fromPartial({ exclusions: [...exclusions] }),
-    serverEndpoints: [site.server.v4, site.server.v6].map((address) => ({ address, port: 7443 })),
-    resolvedHosts: hosts,
-    expiresInMs: undefined,
-  });
 }
 
 /** What the model says of probes, in the order in which `deliver` sends them; it remembers who opened what. */

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
-import { Exclusion, ExclusionDirection } from '../../../shared/gen/cordon/v1/exclusion.js';
+import type { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
+import { ExclusionDirection } from '../../../shared/gen/cordon/v1/exclusion.js';
 import { canMakeCgroups, itNeeding, makeCgroup, requireNetAdmin, type TestCgroup } from '../site/index.js';
-import { LOCAL, openField, planOf, REMOTE, type Field, type Probe } from './field.js';
+import { planFor } from '../enforcer/plan-for.js';
+import { LOCAL, openField, REMOTE, type Field, type Probe } from './field.js';
 
 requireNetAdmin();
 
@@ -206,8 +208,7 @@ describe('fields of exclusions, with packets', () => {
     probes: readonly Probe[],
   ): Promise<boolean[]> {
     if (!field) throw new Error('there is no field');
-    const named = exclusions.map((one, index) => Exclusion.fromPartial({ name: `rule ${index}`, ...one }));
-    await field.agent.apply(planOf(field.site, named, HOSTS));
+    await field.agent.apply(planFor(field.site, exclusions, { hosts: HOSTS }));
     field.forget();
     return field.deliver(probes);
   }

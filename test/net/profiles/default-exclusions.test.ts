@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import ipaddr from 'ipaddr.js';
-import { compilePlan, type Plan } from '../../../agent/enforce/plan.js';
 import { defaultExclusions } from '../../../shared/exclusions/profiles.js';
 import type { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
-import { IsolationSettings } from '../../../shared/gen/cordon/v1/isolation.js';
-import { DeviceAgent } from '../device-agent.js';
+import { DeviceAgent } from '../enforcer/device-agent.js';
+import { planFor } from '../enforcer/plan-for.js';
 import {
   countPackets,
   createSite,
@@ -24,7 +24,6 @@ requireNetAdmin();
 const FAMILIES: readonly Family[] = ['v4', 'v6'];
 const missing = missingPrograms();
 const PROGRAMS = { met: missing.length === 0, why: `${missing.join(', ')} not installed; run test/setup.sh` };
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The default exclusions without those of some profiles. */
 const without = (...profiles: readonly string[]): Exclusion[] =>
@@ -59,16 +58,7 @@ describe('default exclusions, with real DHCP and DNS', function () {
     programs.close();
   });
 
-  function isolate(exclusions: Exclusion[]): Promise<unknown> {
-    const plan: Plan = compilePlan({
-      isolationId: 'test',
-      settings: IsolationSettings.fromPartial({ exclusions }),
-      serverEndpoints: [{ address: site.server.v4, port: 7443 }],
-      resolvedHosts: new Map(),
-      expiresInMs: undefined,
-    });
-    return agent.apply(plan);
-  }
+  const isolate = (exclusions: Exclusion[]): Promise<unknown> => agent.apply(planFor(site, exclusions));
 
   async function arrived(name: string): Promise<number> {
     return (await counters.read()).get(name) ?? 0;

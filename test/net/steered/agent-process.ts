@@ -1,6 +1,6 @@
 import { startAgent } from '../../../agent/agent.js';
 import { chooseEnforcer } from '../../../agent/enforce/choose.js';
-import type { Detection } from '../../../agent/isolation/owner.js';
+import type { Detection } from '../../../agent/isolation/decide.js';
 import { readConfig } from '../../../agent/program/options.js';
 import { systemClock } from '../../../shared/clock.js';
 import { createLog } from '../../../shared/log.js';

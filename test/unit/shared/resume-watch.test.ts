@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { ResumeWatch } from '../../../shared/resume-watch.js';
 
@@ -32,5 +33,3 @@ describe('the watch for resumes', () => {
     expect(looks).to.equal(looked);
   });
 });
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

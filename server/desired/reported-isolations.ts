@@ -6,90 +6,14 @@ import {
   IsolationMode,
   IsolationState,
   Verification,
-  isolationEndCauseToJSON,
   type ObservedIsolation,
 } from '../../shared/gen/cordon/v1/isolation.js';
 import { fromTimestamp } from '../../shared/time.js';
 import { appendAudit } from '../store/audit.js';
-import { inChunks } from '../store/chunks.js';
 import type { Tx } from '../store/store.js';
-import type { Order, StoredOrder } from './order.js';
+import { endDetails, endedBy, endReason } from './device-ends.js';
 
-/** Longest name of a local user that is kept: a device says it. */
-const LONGEST_USER = 256;
-
-/** Opens the record of an isolation that an operator has ordered. */
-export async function openIsolations(tx: Tx, orders: readonly StoredOrder[], order: Order): Promise<void> {
-  for (const chunk of inChunks(orders)) {
-    // An order that no device has enforced yet never will be: the newer one takes its place.
-    await tx
-      .updateTable('isolations')
-      .set({ ended_at: order.now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_REPLACED })
-      .where(
-        'device_id',
-        'in',
-        chunk.map(({ device }) => device.id),
-      )
-      .where('ended_at', 'is', null)
-      .where('enforced_at', 'is', null)
-      .execute();
-    await tx
-      .insertInto('isolations')
-      .values(
-        chunk.map(({ device, directiveId }) => ({
-          id: directiveId,
-          device_id: device.id,
-          mode: IsolationMode.ISOLATION_MODE_MANUAL,
-          requested_by: order.requestedBy,
-          reason: order.reason,
-          issued_at: order.now,
-          end_cause: IsolationEndCause.ISOLATION_END_CAUSE_UNSPECIFIED,
-          released_by: '',
-          release_reason: '',
-          settings_hash: device.settings_hash,
-          release_delay_ms: order.releaseDelayMs ?? null,
-        })),
-      )
-      .execute();
-  }
-}
-
-/** Remembers who released; the isolation ends when the device says so, or now if it never began. */
-export async function noteRelease(tx: Tx, orders: readonly StoredOrder[], order: Order): Promise<void> {
-  for (const chunk of inChunks(orders)) {
-    const deviceIds = chunk.map(({ device }) => device.id);
-    await tx
-      .updateTable('isolations')
-      .set({ released_by: order.requestedBy, release_reason: order.reason })
-      .where('device_id', 'in', deviceIds)
-      .where('ended_at', 'is', null)
-      .execute();
-    await tx
-      .updateTable('isolations')
-      .set({ ended_at: order.now, end_cause: IsolationEndCause.ISOLATION_END_CAUSE_OPERATOR })
-      .where('device_id', 'in', deviceIds)
-      .where('ended_at', 'is', null)
-      .where('delivered_at', 'is', null)
-      .execute();
-  }
-}
-
-/** Which of these devices have a record of an isolation that has not ended. */
-export async function withOpenIsolation(tx: Tx, deviceIds: readonly string[]): Promise<ReadonlySet<string>> {
-  const open = new Set<string>();
-  for (const chunk of inChunks(deviceIds)) {
-    const rows = await tx
-      .selectFrom('isolations')
-      .select('device_id')
-      .where('device_id', 'in', chunk)
-      .where('ended_at', 'is', null)
-      .execute();
-    for (const { device_id: id } of rows) open.add(id);
-  }
-  return open;
-}
-
-export function isEnforced(observed: ObservedIsolation): boolean {
+function isEnforced(observed: ObservedIsolation): boolean {
   return (
     observed.state === IsolationState.ISOLATION_STATE_ISOLATED ||
     observed.state === IsolationState.ISOLATION_STATE_DEGRADED
@@ -248,32 +172,6 @@ async function currentDirective(tx: Tx, deviceId: string): Promise<IsolationDire
     .where('id', '=', deviceId)
     .executeTakeFirst();
   return row?.directive_proto ? IsolationDirective.decode(row.directive_proto) : undefined;
-}
-
-/** Who ended an isolation at the device; '' where nobody did it there. */
-function endedBy(observed: ObservedIsolation): string {
-  return observed.endedBy.slice(0, LONGEST_USER);
-}
-
-/** Why an isolation is over that no operator has released, for people. */
-export function endReason(observed: ObservedIsolation): string {
-  const by = endedBy(observed);
-  const cause = causeName(observed);
-  return by === '' ? `ended on the device: ${cause}` : `ended on the device: ${cause}, by ${by}`;
-}
-
-/** The same for the audit record. */
-export function endDetails(observed: ObservedIsolation): Readonly<Record<string, unknown>> {
-  const by = endedBy(observed);
-  return {
-    isolation_id: observed.isolationId,
-    cause: causeName(observed),
-    ...(by === '' ? {} : { ended_by: by }),
-  };
-}
-
-function causeName({ endCause }: ObservedIsolation): string {
-  return isolationEndCauseToJSON(endCause).replace('ISOLATION_END_CAUSE_', '').toLowerCase();
 }
 
 /** A device has one isolation at most: what it says of now ends the record of every other that it had or was to have. */

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import type { Fingerprint } from '../../agent/enforce/enforcer.js';
-import { NftablesEnforcer } from '../../agent/enforce/nftables/nftables-enforcer.js';
-import type { Plan } from '../../agent/enforce/plan.js';
+import type { Fingerprint } from '../../../agent/enforce/enforcer.js';
+import { NftablesEnforcer } from '../../../agent/enforce/nftables/nftables-enforcer.js';
+import type { Plan } from '../../../agent/enforce/plan.js';
 
 /** Stands for the agent inside a device's namespace: does with the real enforcer what its parent asks over IPC. */
 

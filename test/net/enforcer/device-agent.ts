@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Plan } from '../../agent/enforce/plan.js';
+import type { Plan } from '../../../agent/enforce/plan.js';
 import type { EnforcerCalls } from './enforcer-process.js';
-import type { Host } from './site/index.js';
+import type { Host } from '../site/index.js';
 
 const PROGRAM = fileURLToPath(new URL('./enforcer-process.js', import.meta.url));
 

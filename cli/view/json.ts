@@ -1,1 +1,0 @@
-export { toProtoJson } from '../../shared/proto-json.js';

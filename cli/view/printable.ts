@@ -1,1 +1,0 @@
-export { printable } from '../../shared/command-line/printable.js';
