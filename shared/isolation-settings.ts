@@ -15,7 +15,15 @@ const DELAY_RULE = 'must be 0 (never) or 1 minute to 9999 hours';
  * @param path field path of the settings, for example `manual_settings`
  */
 export function validateSettings(settings: IsolationSettings, path: string): Violation[] {
-  const found = validateExclusions(settings.exclusions, `${path}.exclusions`);
+  return [
+    ...validateExclusions(settings.exclusions, `${path}.exclusions`),
+    ...validateAround(settings, path),
+  ];
+}
+
+/** The same for settings whose exclusions have been validated. */
+export function validateAround(settings: IsolationSettings, path: string): Violation[] {
+  const found: Violation[] = [];
   const bytes = IsolationSettings.encode(settings).finish().length;
   if (bytes > MOST_BYTES) {
     found.push({

@@ -1,6 +1,5 @@
 import type { Clock } from '../../shared/clock.js';
 import { invalid, type Violation } from '../../shared/errors.js';
-import { validateExclusions } from '../../shared/exclusions/validate.js';
 import type { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 
 /** Looks host names up. */
@@ -22,6 +21,7 @@ export interface KnownHostsDeps {
 /**
  * Refuses exclusions with host names that the server cannot resolve: a typing error would otherwise show on the day of the
  * isolation, when nothing passes.
+ * @param exclusions a list that passed `validateExclusions`
  * @param path field path of the list, for example `policy.settings.exclusions`
  * @throws CordonError INVALID_FIELD
  */
@@ -32,10 +32,6 @@ export async function requireKnownHosts(
 ): Promise<void> {
   const names = [...new Set(exclusions.map(({ remoteHost }) => remoteHost).filter((name) => name !== ''))];
   if (names.length === 0) return;
-  // What is no name at all is not looked up.
-  const malformed = validateExclusions(exclusions, path);
-  if (malformed.length > 0) throw invalid(malformed);
-
   const outcome = await lookUp(hosts, clock, names);
   const violations = exclusions.flatMap(({ remoteHost }, index): Violation[] => {
     const problem = remoteHost === '' ? undefined : problemOf(outcome.get(remoteHost), remoteHost);

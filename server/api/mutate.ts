@@ -1,5 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import type { Store, Tx } from '../store/store.js';
+import type { Reader, Store, Tx } from '../store/store.js';
 import { requestIdReused, storeAnswer, storedAnswer, type Repeatable } from './replay.js';
 import type { Caller, Mutation } from './rpc.js';
 import { requireRequestId } from './validate.js';
@@ -23,16 +23,13 @@ export interface MutateDeps {
 export async function mutate<Request, Response>(
   { store, now }: MutateDeps,
   definition: MethodDefinition<Request, Response>,
-  rpc: Mutation<Request, Response>,
+  rpc: Mutation<Request, Response, unknown>,
   caller: Caller,
   request: Request,
 ): Promise<Response> {
   const { requestId = '', validateOnly = false } = request as CommonFields;
   requireRequestId(requestId);
-  if (validateOnly) {
-    await rpc.prepare?.(caller, request);
-    return validate(store, rpc, caller, request);
-  }
+  if (validateOnly) return validate(store, rpc, caller, request);
 
   const call: Repeatable = {
     tokenId: caller.tokenId,
@@ -40,16 +37,20 @@ export async function mutate<Request, Response>(
     method: definition.path,
     bytes: definition.requestSerialize(request),
   };
-  if (rpc.prepare && !(requestId !== '' && (await storedAnswer(store.read, call)))) {
-    await rpc.prepare(caller, request);
-  }
+  const repeat = async (db: Reader): Promise<Response | undefined> => {
+    const earlier = requestId === '' ? undefined : await storedAnswer(db, call);
+    if (!earlier) return undefined;
+    if (rpc.answersSecret) throw requestIdReused('was used already, and its secret cannot be shown again');
+    return definition.responseDeserialize(Buffer.from(earlier));
+  };
+  const known = rpc.prepare && (await repeat(store.read));
+  if (known) return known;
+  const prepared = await rpc.prepare?.(caller, request);
   const { response, repeated } = await store.write(async (tx) => {
-    const earlier = requestId === '' ? undefined : await storedAnswer(tx, call);
-    if (earlier) {
-      if (rpc.answersSecret) throw requestIdReused('was used already, and its secret cannot be shown again');
-      return { response: definition.responseDeserialize(Buffer.from(earlier)), repeated: true };
-    }
-    const answer = await audited(tx, definition.path, () => rpc.run(tx, caller, request));
+    // Two of the same may be under way at once.
+    const earlier = await repeat(tx);
+    if (earlier) return { response: earlier, repeated: true };
+    const answer = await audited(tx, definition.path, () => rpc.run(tx, caller, request, prepared));
     if (requestId !== '') {
       const stored = rpc.answersSecret ? Buffer.alloc(0) : definition.responseSerialize(answer);
       await storeAnswer(tx, call, stored, now());
@@ -62,15 +63,16 @@ export async function mutate<Request, Response>(
 
 async function validate<Request, Response>(
   store: Store,
-  rpc: Mutation<Request, Response>,
+  rpc: Mutation<Request, Response, unknown>,
   caller: Caller,
   request: Request,
 ): Promise<Response> {
+  const prepared = await rpc.prepare?.(caller, request);
   const answers: Response[] = [];
   const rollBack = new Error('validated');
   try {
     await store.write(async (tx) => {
-      answers.push(await rpc.run(tx, caller, request));
+      answers.push(await rpc.run(tx, caller, request, prepared));
       throw rollBack;
     });
   } catch (error) {

@@ -1,5 +1,6 @@
 import { characters } from '../../shared/characters.js';
 import { invalid, type Violation } from '../../shared/errors.js';
+import type { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import type { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { LocalReleaseSettings } from '../../shared/gen/cordon/v1/policy.js';
 import { parsePhc } from '../../shared/password-hash.js';
@@ -38,20 +39,33 @@ export function requirePolicyName(name: string): void {
   }
 }
 
-/** What is stored of a new policy. @throws CordonError INVALID_FIELD */
-export function newPolicyContent(asked: Policy): PolicyContent {
+/**
+ * What is stored of a new policy.
+ * @param exclusions those of the request, checked
+ * @throws CordonError INVALID_FIELD
+ */
+export function newPolicyContent(asked: Policy, exclusions: Exclusion[]): PolicyContent {
   return checked({
     automaticIsolation: asked.automaticIsolation,
-    settings: newSettings(asked.settings, 'policy.settings'),
+    settings: newSettings(asked.settings, exclusions, 'policy.settings'),
     trustedDetectors: asked.trustedDetectors,
     localRelease: asked.localRelease && { ...asked.localRelease, hasPassword: false },
   });
 }
 
-/** What is stored of a policy after an update. @throws CordonError INVALID_FIELD */
-export function updatedPolicyContent(before: PolicyContent, asked: Policy, mask: PolicyMask): PolicyContent {
+/**
+ * What is stored of a policy after an update.
+ * @param exclusions those of the request, checked; undefined: the mask does not name them
+ * @throws CordonError INVALID_FIELD
+ */
+export function updatedPolicyContent(
+  before: PolicyContent,
+  asked: Policy,
+  mask: PolicyMask,
+  exclusions: Exclusion[] | undefined,
+): PolicyContent {
   const settings = SETTINGS_PATHS.some((path) => mask.has(path))
-    ? updatedSettings(before.settings, asked.settings, mask, 'policy.settings')
+    ? updatedSettings(before.settings, asked.settings, mask, exclusions, 'policy.settings')
     : before.settings;
   return checked({
     automaticIsolation: (mask.has('automatic_isolation') ? asked : before).automaticIsolation,

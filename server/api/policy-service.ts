@@ -1,7 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../shared/clock.js';
 import { CordonError, invalid } from '../../shared/errors.js';
-import { exclusionHints } from '../../shared/exclusions/hints.js';
 import { standardProfiles } from '../../shared/exclusions/profiles.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
@@ -22,9 +21,10 @@ import { loadGroups } from '../groups/tree.js';
 import { appendAudit } from '../store/audit.js';
 import type { Store, Tx } from '../store/store.js';
 import { requireEtag } from './etag.js';
+import { checkExclusions, type CheckedExclusions } from './exclusions-input.js';
 import { findGroup } from './group-lookup.js';
 import type { Handlers } from './handlers.js';
-import { requireKnownHosts, type KnownHostsDeps } from './known-hosts.js';
+import type { KnownHostsDeps } from './known-hosts.js';
 import { POLICY_PATHS, newPolicyContent, requirePolicyName, updatedPolicyContent } from './policy-input.js';
 import { findPolicy, getEffectivePolicy, getPolicy, listPolicies, policyMessage } from './policy-queries.js';
 import type { Mutation, Query } from './rpc.js';
@@ -50,22 +50,22 @@ export function policyService(deps: PolicyServiceDeps): Handlers {
   };
 }
 
-const EXCLUSIONS = 'policy.settings.exclusions';
+const SETTINGS = 'policy.settings';
 
-function createPolicy(deps: PolicyServiceDeps): Mutation<CreatePolicyRequest, CreatePolicyResponse> {
+function createPolicy(
+  deps: PolicyServiceDeps,
+): Mutation<CreatePolicyRequest, CreatePolicyResponse, CheckedExclusions> {
   const changed = new WeakMap<CreatePolicyRequest, string[]>();
   return {
     kind: 'mutation',
     role: Role.ROLE_ADMINISTRATOR,
-    prepare: async (_caller, { policy, allowUnresolvedHosts }) => {
-      if (allowUnresolvedHosts || !policy?.settings) return;
-      await requireKnownHosts(deps, policy.settings.exclusions, EXCLUSIONS);
-    },
-    run: async (tx, caller, request) => {
+    prepare: (_caller, { policy, allowUnresolvedHosts }) =>
+      checkExclusions(deps, policy?.settings, SETTINGS, allowUnresolvedHosts),
+    run: async (tx, caller, request, { exclusions, hints }) => {
       const { policy: asked, requestId } = request;
       if (!asked) throw invalid([{ field: 'policy', description: 'must be given' }]);
       requirePolicyName(asked.displayName);
-      const content = newPolicyContent(asked);
+      const content = newPolicyContent(asked, exclusions);
       const group = await findGroup(tx, asked.groupId, 'policy.group_id');
       const row: PolicyRow = {
         id: newId(),
@@ -88,7 +88,7 @@ function createPolicy(deps: PolicyServiceDeps): Mutation<CreatePolicyRequest, Cr
       });
       return {
         policy: policyMessage(row, path, caller.role),
-        hints: exclusionHints(content.settings.exclusions),
+        hints,
         affectedDevices: deviceIds.length,
       };
     },
@@ -96,24 +96,25 @@ function createPolicy(deps: PolicyServiceDeps): Mutation<CreatePolicyRequest, Cr
   };
 }
 
-function updatePolicy(deps: PolicyServiceDeps): Mutation<UpdatePolicyRequest, UpdatePolicyResponse> {
+function updatePolicy(
+  deps: PolicyServiceDeps,
+): Mutation<UpdatePolicyRequest, UpdatePolicyResponse, CheckedExclusions | undefined> {
   const changed = new WeakMap<UpdatePolicyRequest, string[]>();
   return {
     kind: 'mutation',
     role: Role.ROLE_ADMINISTRATOR,
-    prepare: async (_caller, { policy, updateMask, allowUnresolvedHosts }) => {
-      if (allowUnresolvedHosts || !policy?.settings) return;
-      if (!bringsExclusions(requireMask(updateMask, POLICY_PATHS))) return;
-      await requireKnownHosts(deps, policy.settings.exclusions, EXCLUSIONS);
-    },
-    run: async (tx, caller, request) => {
+    prepare: async (_caller, { policy, updateMask, allowUnresolvedHosts }) =>
+      bringsExclusions(requireMask(updateMask, POLICY_PATHS))
+        ? checkExclusions(deps, policy?.settings, SETTINGS, allowUnresolvedHosts)
+        : undefined,
+    run: async (tx, caller, request, checked) => {
       const { policy: asked, requestId } = request;
       if (!asked) throw invalid([{ field: 'policy', description: 'must be given' }]);
       const mask = requireMask(request.updateMask, POLICY_PATHS);
       const before = await findPolicy(tx, asked.id, 'policy.id');
       requireEtag(before, asked.etag, `policy "${before.name}"`);
       if (mask.has('display_name')) requirePolicyName(asked.displayName);
-      const content = updatedPolicyContent(decodePolicy(before), asked, mask);
+      const content = updatedPolicyContent(decodePolicy(before), asked, mask, checked?.exclusions);
       const groupId = mask.has('group_id')
         ? (await findGroup(tx, asked.groupId, 'policy.group_id')).id
         : before.group_id;
@@ -139,7 +140,7 @@ function updatePolicy(deps: PolicyServiceDeps): Mutation<UpdatePolicyRequest, Up
       });
       return {
         policy: policyMessage(row, path, caller.role),
-        hints: bringsExclusions(mask) ? exclusionHints(content.settings.exclusions) : [],
+        hints: checked?.hints ?? [],
         affectedDevices: deviceIds.length,
       };
     },

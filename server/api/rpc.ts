@@ -23,7 +23,7 @@ export interface Query<Request, Response> {
  * A call that changes something: `run` happens in one transaction, together with its audit record and the stored answer
  * for a repeat of the same request_id. A repeat is answered without `run` and without `committed`.
  */
-export interface Mutation<Request, Response> {
+export interface Mutation<Request, Response, Prepared = void> {
   readonly kind: 'mutation';
   readonly role: Role;
   /**
@@ -32,12 +32,12 @@ export interface Mutation<Request, Response> {
    */
   readonly answersSecret?: true;
   /**
-   * Before the transaction: what needs the world outside the store, with a deadline of its own. Not called for a repeat,
-   * whose answer must not depend on how the world has changed.
+   * Before the transaction: what needs the world outside the store, with a deadline of its own, and what takes long. Not
+   * called for a repeat, whose answer must not depend on how the world has changed. `run` gets what it returns.
    */
-  prepare?(caller: Caller, request: Request): Promise<void>;
+  prepare?(caller: Caller, request: Request): Promise<Prepared>;
   /** A request with `validate_only` is rolled back after this and leaves nothing. */
-  run(tx: Tx, caller: Caller, request: Request): Promise<Response>;
+  run(tx: Tx, caller: Caller, request: Request, prepared: Prepared): Promise<Response>;
   /** After the commit: poke streams and feeds. Losing it costs time, never truth. */
   committed?(request: Request, response: Response): void;
 }
@@ -50,4 +50,4 @@ export interface Watch<Request, Response> {
 }
 
 export type Rpc<Request, Response> =
-  Query<Request, Response> | Mutation<Request, Response> | Watch<Request, Response>;
+  Query<Request, Response> | Mutation<Request, Response, unknown> | Watch<Request, Response>;

@@ -1,7 +1,7 @@
 import { invalid } from '../../shared/errors.js';
-import { withTrueSources } from '../../shared/exclusions/from-profile.js';
+import type { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
-import { validateSettings } from '../../shared/isolation-settings.js';
+import { validateAround } from '../../shared/isolation-settings.js';
 import { RELEASE_DELAY, toDuration } from '../../shared/time.js';
 import { defaultSettings } from '../desired/settings.js';
 import type { Mask } from './update-mask.js';
@@ -21,22 +21,29 @@ export type SettingsPath = (typeof SETTINGS_PATHS)[number];
 
 /**
  * Settings as they are stored, from what a request asks for.
- * @param asked absent: the defaults; with exclusions of its own, and be it none, otherwise
+ * @param asked absent: the defaults
+ * @param exclusions those of the request, checked
  * @param path field path of the settings, for example `policy.settings`
  * @throws CordonError INVALID_FIELD
  */
-export function newSettings(asked: IsolationSettings | undefined, path: string): IsolationSettings {
-  return checked(asked ?? defaultSettings(), path);
+export function newSettings(
+  asked: IsolationSettings | undefined,
+  exclusions: Exclusion[],
+  path: string,
+): IsolationSettings {
+  return checked({ ...(asked ?? defaultSettings()), exclusions }, path);
 }
 
 /**
  * Settings after an update: `before` with the fields of `asked` that the mask names.
+ * @param exclusions those of the request, checked; undefined: the mask does not name them
  * @throws CordonError INVALID_FIELD, also where the fields do not fit those that stay
  */
 export function updatedSettings(
   before: IsolationSettings,
   asked: IsolationSettings | undefined,
   mask: Mask<string>,
+  exclusions: Exclusion[] | undefined,
   path: string,
 ): IsolationSettings {
   const from = asked ?? defaultSettings();
@@ -44,7 +51,7 @@ export function updatedSettings(
     mask.has('settings') || mask.has(field) ? from : before;
   return checked(
     {
-      exclusions: named('settings.exclusions').exclusions,
+      exclusions: exclusions ?? before.exclusions,
       releaseDelay: named('settings.release_delay').releaseDelay,
       notificationText: named('settings.notification_text').notificationText,
       onServerLoss: named('settings.on_server_loss').onServerLoss,
@@ -61,12 +68,7 @@ export function bringsExclusions(mask: Mask<string>): boolean {
 }
 
 function checked(settings: IsolationSettings, path: string): IsolationSettings {
-  const violations = validateSettings(settings, path);
+  const violations = validateAround(settings, path);
   if (violations.length > 0) throw invalid(violations);
-  return {
-    ...settings,
-    // A copied rule that was edited is a custom one, whatever the client says of it.
-    exclusions: withTrueSources(settings.exclusions),
-    releaseDelay: settings.releaseDelay ?? toDuration(RELEASE_DELAY.defaultMs),
-  };
+  return { ...settings, releaseDelay: settings.releaseDelay ?? toDuration(RELEASE_DELAY.defaultMs) };
 }

@@ -1,7 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../shared/clock.js';
 import { CordonError, invalid } from '../../shared/errors.js';
-import { exclusionHints } from '../../shared/exclusions/hints.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
@@ -21,9 +20,10 @@ import { appendAudit } from '../store/audit.js';
 import type { Store, Tx } from '../store/store.js';
 import { findDevice } from './device-lookup.js';
 import { requireEtag } from './etag.js';
+import { checkExclusions, type CheckedExclusions } from './exclusions-input.js';
 import { findGroup } from './group-lookup.js';
 import type { Handlers } from './handlers.js';
-import { requireKnownHosts, type KnownHostsDeps } from './known-hosts.js';
+import type { KnownHostsDeps } from './known-hosts.js';
 import { notServed } from './not-served.js';
 import type { Caller, Mutation } from './rpc.js';
 import { SETTINGS_PATHS, bringsExclusions, newSettings, updatedSettings } from './settings-input.js';
@@ -53,24 +53,21 @@ export function taskService(deps: TaskServiceDeps): Handlers {
 
 const FIELD = 'network_isolation_task';
 const SETTINGS = `${FIELD}.settings`;
-const EXCLUSIONS = `${SETTINGS}.exclusions`;
 
 function createTask(
   deps: TaskServiceDeps,
-): Mutation<CreateNetworkIsolationTaskRequest, CreateNetworkIsolationTaskResponse> {
+): Mutation<CreateNetworkIsolationTaskRequest, CreateNetworkIsolationTaskResponse, CheckedExclusions> {
   const changed = new WeakMap<CreateNetworkIsolationTaskRequest, string[]>();
   return {
     kind: 'mutation',
     role: Role.ROLE_OPERATOR,
-    prepare: async (_caller, { networkIsolationTask: asked, allowUnresolvedHosts }) => {
-      if (allowUnresolvedHosts || !asked?.settings) return;
-      await requireKnownHosts(deps, asked.settings.exclusions, EXCLUSIONS);
-    },
-    run: async (tx, caller, request) => {
+    prepare: (_caller, { networkIsolationTask: asked, allowUnresolvedHosts }) =>
+      checkExclusions(deps, asked?.settings, SETTINGS, allowUnresolvedHosts),
+    run: async (tx, caller, request, { exclusions, hints }) => {
       const { networkIsolationTask: asked, requestId } = request;
       if (!asked) throw invalid([{ field: FIELD, description: 'must be given' }]);
       const scope = await findScope(tx, asked.scope);
-      const settings = newSettings(asked.settings, SETTINGS);
+      const settings = newSettings(asked.settings, exclusions, SETTINGS);
       await requireFree(tx, scope);
       const row: TaskRow = { id: newId(), ...scope, settings_proto: encode(settings), version: 1 };
       await tx.insertInto('isolation_tasks').values(row).execute();
@@ -79,7 +76,7 @@ function createTask(
       changed.set(request, deviceIds);
       return {
         networkIsolationTask: taskMessage(row, name),
-        hints: exclusionHints(settings.exclusions),
+        hints,
         affectedDevices: deviceIds.length,
       };
     },
@@ -89,17 +86,20 @@ function createTask(
 
 function updateTask(
   deps: TaskServiceDeps,
-): Mutation<UpdateNetworkIsolationTaskRequest, UpdateNetworkIsolationTaskResponse> {
+): Mutation<
+  UpdateNetworkIsolationTaskRequest,
+  UpdateNetworkIsolationTaskResponse,
+  CheckedExclusions | undefined
+> {
   const changed = new WeakMap<UpdateNetworkIsolationTaskRequest, string[]>();
   return {
     kind: 'mutation',
     role: Role.ROLE_OPERATOR,
-    prepare: async (_caller, { networkIsolationTask: asked, updateMask, allowUnresolvedHosts }) => {
-      if (allowUnresolvedHosts || !asked?.settings) return;
-      if (!bringsExclusions(requireMask(updateMask, SETTINGS_PATHS))) return;
-      await requireKnownHosts(deps, asked.settings.exclusions, EXCLUSIONS);
-    },
-    run: async (tx, caller, request) => {
+    prepare: async (_caller, { networkIsolationTask: asked, updateMask, allowUnresolvedHosts }) =>
+      bringsExclusions(requireMask(updateMask, SETTINGS_PATHS))
+        ? checkExclusions(deps, asked?.settings, SETTINGS, allowUnresolvedHosts)
+        : undefined,
+    run: async (tx, caller, request, checked) => {
       const { networkIsolationTask: asked, requestId } = request;
       if (!asked) throw invalid([{ field: FIELD, description: 'must be given' }]);
       const mask = requireMask(request.updateMask, SETTINGS_PATHS);
@@ -107,7 +107,7 @@ function updateTask(
       const name = await scopeName(tx, before);
       requireEtag(before, asked.etag, `the network-isolation task of ${scopeText(before, name)}`);
       const old = IsolationSettings.decode(before.settings_proto);
-      const settings = updatedSettings(old, asked.settings, mask, SETTINGS);
+      const settings = updatedSettings(old, asked.settings, mask, checked?.exclusions, SETTINGS);
       const row: TaskRow = {
         ...before,
         settings_proto: encode(settings),
@@ -119,7 +119,7 @@ function updateTask(
       changed.set(request, deviceIds);
       return {
         networkIsolationTask: taskMessage(row, name),
-        hints: bringsExclusions(mask) ? exclusionHints(settings.exclusions) : [],
+        hints: checked?.hints ?? [],
         affectedDevices: deviceIds.length,
       };
     },

@@ -2,12 +2,14 @@ import type { CordonError } from '../../shared/errors.js';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import { every } from '../../shared/periodic.js';
-import type { Store } from '../store/store.js';
+import type { Store, Tx } from '../store/store.js';
 import type { DeviceChanges } from './device-changes.js';
 import { replaced } from './refusals.js';
 
-/** Deliveries and signs of life are written together, this often, milliseconds. */
+/** Deliveries and departures are written together, this often, milliseconds. */
 const FLUSH_EVERY_MS = 250;
+/** Signs of life are looked through this often, milliseconds: there is one for each stream. */
+const SEEN_FLUSH_EVERY_MS = 5_000;
 /** A lost poke costs at most this long, milliseconds. */
 const SWEEP_EVERY_MS = 5_000;
 /** `last_seen_at` is written at most this often for one device, milliseconds. */
@@ -35,6 +37,8 @@ export interface Stream {
 export class Registry {
   private readonly sessions = new Map<string, Stream>();
   private deliveries: { id: string; at: number }[] = [];
+  /** Devices whose stream has ended, and when. */
+  private left = new Map<string, number>();
   private readonly seenSince = new Map<string, number>();
   private readonly written = new Map<string, number>();
   private readonly timers: readonly CancelTimer[];
@@ -49,6 +53,7 @@ export class Registry {
       this.log.error({ err: error }, 'a periodic task failed; it runs again');
     this.timers = [
       every(clock, FLUSH_EVERY_MS, () => this.flush(), failed),
+      every(clock, SEEN_FLUSH_EVERY_MS, () => this.flushSeen(), failed),
       every(clock, SWEEP_EVERY_MS, () => this.sweep(), failed),
     ];
   }
@@ -71,7 +76,8 @@ export class Registry {
   remove(session: Stream): void {
     if (this.sessions.get(session.deviceId) !== session) return;
     this.sessions.delete(session.deviceId);
-    this.seenSince.set(session.deviceId, this.clock.wall());
+    this.left.set(session.deviceId, this.clock.wall());
+    this.seenSince.delete(session.deviceId);
     this.written.delete(session.deviceId);
     this.changes.emit(session.deviceId);
   }
@@ -112,19 +118,14 @@ export class Registry {
   async close(): Promise<void> {
     for (const cancel of this.timers) cancel();
     await this.flush();
+    await this.flushSeen();
   }
 
   private async flush(): Promise<void> {
-    const deliveries = this.deliveries;
+    const { deliveries, left } = this;
+    if (deliveries.length === 0 && left.size === 0) return;
     this.deliveries = [];
-    const now = this.clock.wall();
-    const due = [...this.seenSince].filter(([id, at]) => at - (this.written.get(id) ?? 0) >= SEEN_EVERY_MS);
-    if (deliveries.length === 0 && due.length === 0) return;
-    for (const [id] of due) {
-      this.seenSince.delete(id);
-      this.written.set(id, now);
-    }
-    for (const id of this.written.keys()) if (!this.sessions.has(id)) this.written.delete(id);
+    this.left = new Map();
     await this.store.write(async (tx) => {
       for (const { id, at } of deliveries) {
         await tx
@@ -133,10 +134,19 @@ export class Registry {
           .where('id', '=', id)
           .execute();
       }
-      for (const [id, at] of due) {
-        await tx.updateTable('devices').set({ last_seen_at: at }).where('id', '=', id).execute();
-      }
+      await writeSeen(tx, left);
     });
+  }
+
+  private async flushSeen(): Promise<void> {
+    const now = this.clock.wall();
+    const due = [...this.seenSince].filter(([id, at]) => at - (this.written.get(id) ?? 0) >= SEEN_EVERY_MS);
+    if (due.length === 0) return;
+    for (const [id] of due) {
+      this.seenSince.delete(id);
+      this.written.set(id, now);
+    }
+    await this.store.write((tx) => writeSeen(tx, due));
   }
 
   /** Finds connected devices whose desired state is newer than what was sent to them. */
@@ -163,5 +173,11 @@ export class Registry {
       .where((row) => row.or([row('delivery_attempts', '=', 0), row('cancel_requested', '=', 1)]))
       .execute();
     for (const { device_id: id } of waiting) this.sessions.get(id)?.pokeCommands();
+  }
+}
+
+async function writeSeen(tx: Tx, seen: Iterable<readonly [deviceId: string, at: number]>): Promise<void> {
+  for (const [id, at] of seen) {
+    await tx.updateTable('devices').set({ last_seen_at: at }).where('id', '=', id).execute();
   }
 }

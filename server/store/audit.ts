@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import { inChunks } from './chunks.js';
 import type { Reader, Tx } from './group-commit.js';
@@ -72,7 +72,7 @@ function auditHash(row: Omit<AuditRow, 'hash'>): Buffer {
     row.request_id,
     Buffer.from(row.previous_hash).toString('hex'),
   ];
-  return createHash('sha256').update(JSON.stringify(fields)).digest();
+  return hash('sha256', JSON.stringify(fields), 'buffer');
 }
 
 export interface ChainCheck {

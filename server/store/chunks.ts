@@ -1,5 +1,8 @@
-/** Most rows in one statement: SQLite takes 32766 parameters, and an isolation has 11 columns. */
-const ROWS_PER_STATEMENT = 1000;
+/**
+ * Most rows in one statement. More make no row cheaper, and the statement is then too long to be kept prepared
+ * (statement-cache.ts).
+ */
+const ROWS_PER_STATEMENT = 100;
 
 /** Cuts a list into pieces that one statement takes. */
 export function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {

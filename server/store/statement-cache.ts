@@ -2,8 +2,8 @@ import type { SqliteDatabase, SqliteStatement } from 'kysely';
 
 /** Most statements that are kept. */
 const BOUND = 256;
-/** Lists of a thousand values make statements that hardly come twice. */
-const LONGEST_SQL = 2_000;
+/** Long enough for a chunk of rows (chunks.ts); a list of as many values as a caller likes hardly comes twice. */
+const LONGEST_SQL = 8_000;
 
 /**
  * Keeps prepared statements: preparing costs as much as running here, and the queries of the streams are always the same.

@@ -4,70 +4,122 @@ export interface Span {
   readonly last: number;
 }
 
-/** One span for each axis; every box of a tree has the same axes. */
-export type Box = readonly Span[];
+/** How much work a search may be, counted in comparisons, so that no list keeps a caller waiting. */
+export class Effort {
+  /** Comparisons so far; a little more than `most` at the end. */
+  spent = 0;
 
-type Node =
-  | { readonly bounds: Box; readonly leaf: number }
-  | { readonly bounds: Box; readonly low: Node; readonly high: Node };
+  constructor(readonly most: number) {}
 
-/** Finds the boxes that meet a box without comparing it with all of them. */
-export class BoxTree {
-  private readonly root: Node | undefined;
-
-  constructor(private readonly boxes: readonly Box[]) {
-    this.root = boxes.length === 0 ? undefined : this.build(boxes.map((_, index) => index));
+  get isSpent(): boolean {
+    return this.spent > this.most;
   }
 
-  /**
-   * Calls `found` with the index of each box that meets `box` on every axis.
-   * @param step called at each comparison; false ends the search
-   */
-  meeting(box: Box, found: (index: number) => void, step: () => boolean): void {
-    const open = this.root === undefined ? [] : [this.root];
+  spend(comparisons: number): void {
+    this.spent += comparisons;
+  }
+}
+
+/** Boxes that are looked at to find the axis on which a set of them differs most. */
+const SAMPLES = 32;
+
+/**
+ * Finds the boxes that meet a box without comparing it with all of them. Boxes and nodes are rows of numbers, the first
+ * and the last of each axis: one object for each would cost more than all comparisons.
+ */
+export class BoxTree {
+  private readonly width: number;
+  /** Bounds of the nodes, row after row. */
+  private readonly bounds: Float64Array;
+  /** Of each node, the lowest box below it. */
+  private readonly lowest: Int32Array;
+  /** Of each node, its two parts; -1: it is a box. */
+  private readonly low: Int32Array;
+  private readonly high: Int32Array;
+  private nodes = 0;
+
+  /** @param boxes one row of `axes` pairs for each box */
+  constructor(
+    private readonly boxes: Float64Array,
+    private readonly axes: number,
+  ) {
+    this.width = 2 * axes;
+    const count = boxes.length / this.width;
+    const most = Math.max(0, 2 * count - 1);
+    this.bounds = new Float64Array(most * this.width);
+    this.lowest = new Int32Array(most);
+    this.low = new Int32Array(most).fill(-1);
+    this.high = new Int32Array(most).fill(-1);
+    if (count > 0) this.build(Int32Array.from({ length: count }, (_, index) => index));
+  }
+
+  /** Calls `found` with the index of each box before box `index` that meets it on every axis, until the effort is spent. */
+  meetingBefore(index: number, effort: Effort, found: (other: number) => void): void {
+    const open = this.nodes === 0 ? [] : [0];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      if (!step()) return;
-      if (!meets(node.bounds, box)) continue;
-      if ('leaf' in node) found(node.leaf);
-      else open.push(node.high, node.low);
+      const lowest = this.lowest[node] ?? 0;
+      if (lowest >= index) continue;
+      if (effort.isSpent) return;
+      effort.spend(1);
+      if (!this.meets(node, index)) continue;
+      const low = this.low[node] ?? -1;
+      if (low < 0) found(lowest);
+      else open.push(this.high[node] ?? -1, low);
     }
   }
 
   /** Halves the boxes along the axis on which their centres differ most, measured in places and not in distance. */
-  private build(indexes: readonly number[]): Node {
-    const [only] = indexes;
-    if (only !== undefined && indexes.length === 1) return { bounds: this.boxes[only] ?? [], leaf: only };
+  private build(indexes: Int32Array): number {
+    const node = this.nodes;
+    this.nodes += 1;
+    if (indexes.length === 1) {
+      const index = indexes[0] ?? 0;
+      this.lowest[node] = index;
+      this.bounds.set(this.boxes.subarray(index * this.width, (index + 1) * this.width), node * this.width);
+      return node;
+    }
     const axis = this.widestAxis(indexes);
-    const sorted = [...indexes].sort((a, b) => this.centre(a, axis) - this.centre(b, axis));
-    const low = this.build(sorted.slice(0, sorted.length >> 1));
-    const high = this.build(sorted.slice(sorted.length >> 1));
-    return { bounds: low.bounds.map((span, index) => around(span, high.bounds[index] ?? span)), low, high };
+    if (axis !== undefined) indexes.sort((a, b) => this.centre(a, axis) - this.centre(b, axis));
+    const low = this.build(indexes.subarray(0, indexes.length >> 1));
+    const high = this.build(indexes.subarray(indexes.length >> 1));
+    this.low[node] = low;
+    this.high[node] = high;
+    this.lowest[node] = Math.min(this.lowest[low] ?? 0, this.lowest[high] ?? 0);
+    for (let at = 0; at < this.width; at += 1) {
+      const choose = at % 2 === 0 ? Math.min : Math.max;
+      this.bounds[node * this.width + at] = choose(this.boundOf(low, at), this.boundOf(high, at));
+    }
+    return node;
   }
 
-  private widestAxis(indexes: readonly number[]): number {
-    const axes = this.boxes[indexes[0] ?? 0]?.length ?? 0;
-    let best = 0;
-    let most = 0;
-    for (let axis = 0; axis < axes; axis += 1) {
-      const different = new Set(indexes.map((index) => this.centre(index, axis))).size;
-      if (different > most) [best, most] = [axis, different];
+  /** Undefined: the boxes that were looked at differ on no axis. */
+  private widestAxis(indexes: Int32Array): number | undefined {
+    const stride = Math.max(1, Math.floor(indexes.length / SAMPLES));
+    let best: number | undefined;
+    let most = 1;
+    for (let axis = 0; axis < this.axes; axis += 1) {
+      const different = new Set<number>();
+      for (let at = 0; at < indexes.length; at += stride) different.add(this.centre(indexes[at] ?? 0, axis));
+      if (different.size > most) [best, most] = [axis, different.size];
     }
     return best;
   }
 
-  private centre(index: number, axis: number): number {
-    const span = this.boxes[index]?.[axis];
-    return span === undefined ? 0 : span.first + span.last;
+  private meets(node: number, index: number): boolean {
+    for (let at = 0; at < this.width; at += 2) {
+      const box = index * this.width + at;
+      if (this.boundOf(node, at) > (this.boxes[box + 1] ?? 0)) return false;
+      if ((this.boxes[box] ?? 0) > this.boundOf(node, at + 1)) return false;
+    }
+    return true;
   }
-}
 
-function meets(a: Box, b: Box): boolean {
-  return a.every(({ first, last }, axis) => {
-    const other = b[axis];
-    return other !== undefined && first <= other.last && other.first <= last;
-  });
-}
+  private boundOf(node: number, at: number): number {
+    return this.bounds[node * this.width + at] ?? 0;
+  }
 
-function around(a: Span, b: Span): Span {
-  return { first: Math.min(a.first, b.first), last: Math.max(a.last, b.last) };
+  private centre(index: number, axis: number): number {
+    const at = index * this.width + 2 * axis;
+    return (this.boxes[at] ?? 0) + (this.boxes[at + 1] ?? 0);
+  }
 }

@@ -4,17 +4,16 @@ import {
   type Exclusion,
   type ExclusionHint,
 } from '../gen/cordon/v1/exclusion.js';
-import { parseAddressRange, type Family } from './address.js';
-import { BoxTree, type Box, type Span } from './box-tree.js';
-import { addressIntervals, isAnyAddress, isAnyPort, portIntervals, union } from './intervals.js';
-import { reachOf, type Axes, type Reach } from './reach.js';
+import { atOnce, type Pieces } from '../turns.js';
+import { BoxTree, Effort, type Span } from './box-tree.js';
+import { ANY, ANY_PORT, AXES, AXIS, reachOf, type Reach } from './reach.js';
 
 /** ExclusionHint lists hold no more. */
 const MOST_HINTS = 100;
-/** Comparisons after which the search for pairs ends, so that no list keeps a caller waiting: some 0.3 s. */
-const MOST_STEPS = 4_000_000;
+/** Comparisons after which the search for pairs ends, so that no list keeps a caller waiting: some 0.1 s. */
+const MOST_COMPARISONS = 1_500_000;
 /** Comparing two exclusions in full costs as much as so many looks at a node of the tree, and one more for each span. */
-const PAIR_STEPS = 10;
+const PAIR_COMPARISONS = 10;
 
 const {
   EXCLUSION_HINT_KIND_REDUNDANT: REDUNDANT,
@@ -28,11 +27,23 @@ const {
  * nothing of its own. Disabled exclusions are not considered. A pair is compared as two single rules: that several others
  * together cover one is not found. In a list of many thousands that overlap without end the search for pairs stops early.
  * @param exclusions a list that passed `validateExclusions`
+ * @param effort how long pairs are searched for; says afterwards how much that was
  */
-export function exclusionHints(exclusions: readonly Exclusion[]): ExclusionHint[] {
+export function exclusionHints(
+  exclusions: readonly Exclusion[],
+  effort: Effort = new Effort(MOST_COMPARISONS),
+): ExclusionHint[] {
+  return atOnce(hintsOf(exclusions, effort));
+}
+
+/** The same in pieces. */
+export function* hintsOf(
+  exclusions: readonly Exclusion[],
+  effort: Effort = new Effort(MOST_COMPARISONS),
+): Pieces<ExclusionHint[]> {
   const enabled = exclusions.filter(({ disabled }) => !disabled);
-  const reaches = reachOf(enabled);
-  const { redundant, overlapping } = comparePairs(reaches);
+  const reaches = yield* reachOf(enabled);
+  const { redundant, overlapping } = yield* comparePairs(reaches, effort);
   const name = (index: number): string => enabled[index]?.name ?? '';
   const hints: ExclusionHint[] = [];
   for (const [index, reach] of reaches.entries()) {
@@ -45,7 +56,7 @@ export function exclusionHints(exclusions: readonly Exclusion[]): ExclusionHint[
     hints.push({ kind: REDUNDANT, name: name(index), other: name(other), detail });
   }
   for (const [index, exclusion] of enabled.entries()) {
-    if (reaches[index]?.size === 0 || !isWide(exclusion)) continue;
+    if (!isWide(exclusion, reaches[index])) continue;
     hints.push({ kind: WIDE, name: exclusion.name, other: '', detail: whyWide(exclusion) });
   }
   for (const [index, other] of overlapping) {
@@ -63,46 +74,50 @@ interface Pairs {
   readonly overlapping: readonly (readonly [number, number])[];
 }
 
-function comparePairs(reaches: readonly Reach[]): Pairs {
-  const parts = reaches.flatMap((reach, index) =>
-    [...reach].map(([family, axes]) => ({ index, box: boundsOf(family, axes) })),
-  );
-  const tree = new BoxTree(parts.map(({ box }) => box));
+function* comparePairs(reaches: readonly Reach[], effort: Effort): Pieces<Pairs> {
+  // One box for each IP version of each exclusion, and the exclusions that they are of.
+  const bounds: number[] = [];
+  const owners: number[] = [];
+  for (const [index, reach] of reaches.entries()) {
+    for (const [family, axes] of reach) {
+      owners.push(index);
+      for (const spans of axes) bounds.push(spans[0]?.first ?? 0, spans.at(-1)?.last ?? 0);
+      bounds.push(family, family);
+    }
+  }
+  const tree = new BoxTree(Float64Array.from(bounds), AXES + 1);
+  yield;
   const redundant = new Map<number, number>();
   const overlapping: [number, number][] = [];
-  const seen = new Set<number>();
-  let steps = 0;
-  const step = (): boolean => (steps += 1) <= MOST_STEPS && redundant.size < MOST_HINTS;
 
-  for (const { index, box } of parts) {
-    tree.meeting(
-      box,
-      (part) => {
-        const other = parts[part]?.index ?? index;
-        const a = reaches[index];
-        const b = reaches[other];
-        const pair = index * reaches.length + other;
-        // Each pair once, from its later exclusion.
-        if (other >= index || a === undefined || b === undefined || seen.has(pair)) return;
-        seen.add(pair);
-        steps += PAIR_STEPS + spansOf(a) + spansOf(b);
-        if (contains(b, a)) {
-          if (!redundant.has(index)) redundant.set(index, other);
-        } else if (contains(a, b)) {
-          if (!redundant.has(other)) redundant.set(other, index);
-        } else if (overlapping.length < MOST_HINTS && overlaps(a, b)) {
-          overlapping.push([index, other]);
-        }
-      },
-      step,
-    );
+  const compare = (index: number, other: number): void => {
+    const a = reaches[index];
+    const b = reaches[other];
+    if (a === undefined || b === undefined) return;
+    effort.spend(PAIR_COMPARISONS + spansOf(a) + spansOf(b));
+    if (contains(b, a)) {
+      if (!redundant.has(index)) redundant.set(index, other);
+    } else if (contains(a, b)) {
+      if (!redundant.has(other)) redundant.set(other, index);
+    } else if (overlapping.length < MOST_HINTS && overlaps(a, b)) {
+      overlapping.push([index, other]);
+    }
+  };
+  // Each pair once, from its later exclusion, and where both IP versions meet not a second time.
+  let met = new Set<number>();
+  let last = 0;
+  for (const [part, index] of owners.entries()) {
+    if (effort.isSpent || redundant.size >= MOST_HINTS) break;
+    if (index !== last) [last, met] = [index, new Set()];
+    yield;
+    tree.meetingBefore(part, effort, (earlier) => {
+      const other = owners[earlier];
+      if (other === undefined || met.has(other)) return;
+      met.add(other);
+      compare(index, other);
+    });
   }
   return { redundant, overlapping };
-}
-
-function boundsOf(family: Family, axes: Axes): Box {
-  const bounds = axes.map((spans): Span => ({ first: spans[0]?.first ?? 0, last: spans.at(-1)?.last ?? 0 }));
-  return [...bounds, { first: family, last: family }];
 }
 
 function spansOf(reach: Reach): number {
@@ -113,18 +128,19 @@ function spansOf(reach: Reach): number {
 
 /** Whether `outer` takes every packet that `inner` takes. */
 function contains(outer: Reach, inner: Reach): boolean {
-  return [...inner].every(([family, axes]) => {
+  for (const [family, axes] of inner) {
     const around = outer.get(family);
-    return around !== undefined && axes.every((spans, axis) => spansContain(around[axis] ?? [], spans));
-  });
+    if (!around?.every((spans, axis) => spansContain(spans, axes[axis] ?? []))) return false;
+  }
+  return true;
 }
 
 /** Whether some packet is taken by both. */
 function overlaps(a: Reach, b: Reach): boolean {
-  return [...a].some(([family, axes]) => {
-    const other = b.get(family);
-    return other !== undefined && axes.every((spans, axis) => spansMeet(other[axis] ?? [], spans));
-  });
+  for (const [family, axes] of a) {
+    if (b.get(family)?.every((spans, axis) => spansMeet(spans, axes[axis] ?? []))) return true;
+  }
+  return false;
 }
 
 function spansContain(outer: readonly Span[], inner: readonly Span[]): boolean {
@@ -156,13 +172,13 @@ function whyNothing({ protocol, localAddresses, remoteAddresses }: Exclusion): s
 }
 
 /** Data leaves through a connection that this computer opens to anywhere, or that anybody opens to any of its ports. */
-function isWide(exclusion: Exclusion): boolean {
+function isWide(exclusion: Exclusion, reach: Reach | undefined): boolean {
   if (exclusion.application !== undefined || exclusion.remoteHost !== '') return false;
-  const ranges = exclusion.remoteAddresses.map(parseAddressRange);
-  const anyone = ([4, 6] as const).some((family) =>
-    union(addressIntervals(ranges, family)).some((interval) => isAnyAddress(interval, family)),
-  );
-  return anyone && (opensHere(exclusion) || union(portIntervals(exclusion.localPorts)).some(isAnyPort));
+  return [...(reach?.values() ?? [])].some((axes) => {
+    const anyone = axes[AXIS.remoteAddress]?.[0] === ANY;
+    const anyPort = axes[AXIS.localPort]?.[0] === ANY_PORT;
+    return anyone && (opensHere(exclusion) || anyPort);
+  });
 }
 
 function whyWide(exclusion: Exclusion): string {

@@ -3,6 +3,7 @@ import { characters } from '../characters.js';
 import type { Violation } from '../errors.js';
 import { ExclusionDirection, type ApplicationMatch, type Exclusion } from '../gen/cordon/v1/exclusion.js';
 import type { PortRange } from '../gen/cordon/v1/network.js';
+import { atOnce, type Pieces } from '../turns.js';
 import { AddressError, isPlainAddress, parseAddressRange } from './address.js';
 
 const EXCLUSION_LIMITS = {
@@ -24,12 +25,17 @@ const HOST_NAME =
   /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?$/i;
 
 /**
- * The rules that a list of exclusions breaks, at most 100; empty if it is in order. Both planes call it: the server before
+ * The rules that a list of exclusions breaks, at most 100; empty if it is in order. Both planes ask: the server before
  * it stores, the agent before it enforces. Whether a device can enforce an exclusion is no question of validity: an
  * application of another platform passes here and is reported by the device.
  * @param path field path of the list, for example `manual_settings.exclusions`
  */
 export function validateExclusions(exclusions: readonly Exclusion[], path: string): Violation[] {
+  return atOnce(violationsOf(exclusions, path));
+}
+
+/** The same in pieces. */
+export function* violationsOf(exclusions: readonly Exclusion[], path: string): Pieces<Violation[]> {
   if (exclusions.length > EXCLUSION_LIMITS.perList) {
     return [
       { field: path, description: `has ${exclusions.length} entries; at most ${EXCLUSION_LIMITS.perList}` },
@@ -46,6 +52,7 @@ export function validateExclusions(exclusions: readonly Exclusion[], path: strin
   const seen = new Set<string>();
   for (const [index, exclusion] of exclusions.entries()) {
     if (found.length >= MOST_VIOLATIONS) break;
+    yield;
     found.push(...validateExclusion(exclusion, `${path}[${index}]`));
     if (seen.has(exclusion.name)) {
       found.push({ field: `${path}[${index}].name`, description: `"${exclusion.name}" is used twice` });
