@@ -1,6 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { LocalServiceService } from '../../../shared/gen/cordon/v1/local_service.js';
+import { packageRoot } from '../../../shared/package-root.js';
 import { TestUser } from '../../fault/isolated-device.js';
 import { ECHO_PORT, FAMILIES, openScene, sleep, type Scene } from '../containment/scene.js';
 import { canBeAnotherUser, itNeeding, requireNetAdmin } from '../site/index.js';
@@ -92,6 +95,39 @@ describe('release at the device, and what the server makes of it', function () {
     expect(during).to.match(/^ {2}passes +time: out, UDP, remote port 123$/m);
     expect(listed).to.equal(1);
     expect(await outcomes()).to.deep.equal(['refused', 'refused']);
+  });
+
+  it('is found through the PATH, from any folder', async () => {
+    const { fleet, device } = scene;
+    const folder = mkdtempSync(join(tmpdir(), 'cordon-path-'));
+    symlinkSync(join(packageRoot, 'bin', 'cordon-agent'), join(folder, 'cordon-agent'));
+    const call = 'cd / && PATH="$1:$PATH" && cordon-agent isolation /show --control-socket "$2"';
+    const words = ['-c', call, 'sh', folder, fleet.controlSocket(device)];
+    const { code, stdout, stderr } = await device.exec('sh', words);
+    rmSync(folder, { recursive: true });
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.match(/^mode +manual$/m);
+  });
+
+  it('offers nothing at the device that changes a setting', async () => {
+    expect(Object.keys(LocalServiceService)).to.have.members([
+      'showIsolation',
+      'disableIsolation',
+      'reportDetection',
+      'redeemOfflineCode',
+    ]);
+    const settings = async (): Promise<unknown> => {
+      const { manualSettings, automaticSettings } = JSON.parse(
+        (await isolation('/show', '--json')).stdout,
+      ) as Record<string, unknown>;
+      return { manualSettings, automaticSettings };
+    };
+    const before = await settings();
+    expect(JSON.stringify(before), 'control').to.contain('"time"');
+    for (const word of ['/release_delay=1m', '/exclusions=none', '--release-delay=1m']) {
+      expect((await isolation('/disable', word)).code, word).to.equal(4);
+    }
+    expect(await settings()).to.deep.equal(before);
   });
 
   it('refuses a wrong password and none, keeps the device isolated, and the audit list says who tried', async () => {

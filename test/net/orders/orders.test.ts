@@ -19,6 +19,7 @@ const PORTS = [ROOT_TASK, ROOT_POLICY, OT_TASK, OT_POLICY, EDITED];
 
 interface Isolation {
   readonly id: string;
+  readonly mode: string;
   readonly endCause: string;
   readonly endedAt?: string;
   readonly deliveredAt?: string;
@@ -192,8 +193,16 @@ describe('orders that meet, on a real device', function () {
     const [last, ...earlier] = await history();
     expect(last).to.include({ id }).and.not.to.have.property('endedAt');
     expect(earlier).to.have.length(3);
+  });
+
+  it('a release by an operator ends an automatic isolation', async () => {
+    await expectReached(ROOT_POLICY, EDITED);
     await scene.release();
     await expectReached(...PORTS);
+    expect((await history())[0]).to.include({
+      mode: 'ISOLATION_MODE_AUTOMATIC',
+      endCause: 'ISOLATION_END_CAUSE_OPERATOR',
+    });
   });
 
   it('isolate, then release, before delivery never touches the rules, and nothing is pending', async () => {
