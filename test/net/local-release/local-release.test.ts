@@ -33,6 +33,7 @@ describe('release at the device, and what the server makes of it', function () {
     await fleet.apply('policy', { name: 'plant', group: 'root' });
     await fleet.apply('task', {
       device: device.name,
+      release_delay: '3h',
       exclusions: [{ name: 'time', direction: 'outbound', protocol: 'udp', remote_ports: [123] }],
     });
     const set = await fleet.tryCliWith(`${PASSWORD}\n`, 'policy', 'set-password', 'plant', '--stdin');
@@ -123,7 +124,7 @@ describe('release at the device, and what the server makes of it', function () {
       return { manualSettings, automaticSettings };
     };
     const before = await settings();
-    expect(JSON.stringify(before), 'control').to.contain('"time"');
+    expect(JSON.stringify(before), 'control').to.contain('10800s');
     for (const word of ['/release_delay=1m', '/exclusions=none', '--release-delay=1m']) {
       expect((await isolation('/disable', word)).code, word).to.equal(4);
     }
