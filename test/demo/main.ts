@@ -1,5 +1,6 @@
 import { Fleet } from '../net/fleet/fleet.js';
 import { createSite, requireNetAdmin } from '../net/site/index.js';
+import { tellOfDetection } from './detection.js';
 import { keepRunning } from './keep.js';
 import { requireSystemTools } from './requirements.js';
 import { tellStory } from './story.js';
@@ -26,9 +27,10 @@ async function main(args: readonly string[]): Promise<number> {
   const site = createSite({ devices: 3, routed: true });
   const fleet = new Fleet(site.server);
   try {
-    const kept = await tellStory(site, fleet, say);
+    const byHand = await tellStory(site, fleet, say);
+    const byItself = await tellOfDetection(site, fleet, say);
     if (args.includes('--keep')) await keepRunning(site, fleet);
-    return kept ? 0 : 1;
+    return byHand && byItself ? 0 : 1;
   } finally {
     await fleet.close();
     site.close();

@@ -16,9 +16,9 @@ export interface Row {
   measure(): Promise<string>;
 }
 
-const OPEN = /^open/;
+export const OPEN = /^open/;
 const ANSWERED = /^answered/;
-const CUT = /^(blocked|refused|no answer|unreachable)/;
+export const CUT = /^(blocked|refused|no answer|unreachable)/;
 const always = (text: RegExp): Row['promised'] => ({ before: text, during: text, after: text });
 const cutWhileIsolated = (text: RegExp): Row['promised'] => ({ before: text, during: CUT, after: text });
 
@@ -72,7 +72,8 @@ export function rows({ devices, outside, routed }: Site, fleet: Fleet): Row[] {
 
 const ms = (time: number): string => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
 
-async function tcp(from: Host, address: string, port: number): Promise<string> {
+/** A new connection; how it ended and when. */
+export async function tcp(from: Host, address: string, port: number): Promise<string> {
   const tools = await from.tools();
   const { outcome, ms: time } = await tools.call('tcpConnect', { address, port, timeoutMs: 1000 });
   return `${worded(outcome)} ${ms(time)}`;

@@ -2,8 +2,8 @@ import type { Fleet } from '../net/fleet/fleet.js';
 import { startFlows, total } from '../net/fleet/flows.js';
 import type { Site } from '../net/site/index.js';
 import { openConnections } from './established.js';
-import { ECHO_PORT, rows, type Phase } from './measure.js';
-import { holds, renderTable, type Measured } from './table.js';
+import { ECHO_PORT, rows } from './measure.js';
+import { aboutIsolation, emptyTable, measureAll, report, type Measured } from './table.js';
 
 type Say = (text: string) => void;
 
@@ -13,21 +13,11 @@ export async function tellStory(site: Site, fleet: Fleet, say: Say): Promise<boo
   if (!device) throw new Error('the demo needs a device');
   await bringUp(site, fleet, say);
 
-  const table: Measured[] = rows(site, fleet).map((row) => ({
-    row,
-    cells: { before: '', during: '', after: '' },
-  }));
-  const measure = async (phase: Phase): Promise<void> => {
-    await Promise.all(
-      rows(site, fleet).map(async (row, index) => {
-        const cells = table[index]?.cells;
-        if (cells) cells[phase] = await row.measure();
-      }),
-    );
-  };
+  const measurable = emptyTable(rows(site, fleet));
+  const table: Measured[] = [...measurable];
 
   say('measuring before');
-  await measure('before');
+  await measureAll(measurable, 'before');
   const established = await openConnections(site);
   const flows = await startFlows(device, site.outside, ECHO_PORT);
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -39,7 +29,7 @@ export async function tellStory(site: Site, fleet: Fleet, say: Say): Promise<boo
   const isolation = await newestIsolation(fleet, device.name);
   const cutAfterMs = await established.ended(isolation.issuedAt);
   say('measuring while isolated');
-  await measure('during');
+  await measureAll(measurable, 'during');
   const leaked = (await total(flows)) - leakedFrom;
   const { observed } = await fleet.untilCurrent(device.name);
 
@@ -47,7 +37,7 @@ export async function tellStory(site: Site, fleet: Fleet, say: Say): Promise<boo
   await fleet.cli('release', device.name, '--reason', 'demo: cleaned', '--wait');
   const releasedFrom = await total(flows);
   say('measuring after');
-  await measure('after');
+  await measureAll(measurable, 'after');
   const flowedAfter = (await total(flows)) - releasedFrom;
   await flows.stop();
 
@@ -72,11 +62,7 @@ export async function tellStory(site: Site, fleet: Fleet, say: Say): Promise<boo
     aboutIsolation('of which on the device', /^\d+\.\d ms$/, `${kernelMs.toFixed(1)} ms`),
   );
 
-  console.log(`\n${renderTable(table)}\n`);
-  const broken = table.filter((measured) => !holds(measured));
-  for (const { row } of broken) say(`NOT AS PROMISED: ${row.name}`);
-  if (broken.length === 0) say(`all ${table.length} rows are as promised`);
-  return broken.length === 0;
+  return report(table, say);
 }
 
 async function bringUp(site: Site, fleet: Fleet, say: Say): Promise<void> {
@@ -88,14 +74,6 @@ async function bringUp(site: Site, fleet: Fleet, say: Say): Promise<void> {
   for (const host of [site.outside, ...site.devices]) {
     await (await host.tools()).call('echo', { port: ECHO_PORT });
   }
-}
-
-/** A row for which there is nothing to measure before and after. */
-function aboutIsolation(name: string, promised: RegExp, seen: string): Measured {
-  return {
-    row: { name, promised: { before: /^$/, during: promised, after: /^$/ } },
-    cells: { before: '', during: seen, after: '' },
-  };
 }
 
 /** Times of the newest isolation as the server stored them, milliseconds since 1970. */

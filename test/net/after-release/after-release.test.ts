@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { newId } from '../../../shared/ids.js';
 import { isolate, release } from '../../fakes/isolation.js';
@@ -116,16 +116,18 @@ describe('after a release', function () {
     },
   );
 
-  it('a purge of an isolated device leaves neither table nor data folder, and the network open', async () => {
+  it('a purge of an isolated device leaves neither table, data folder nor control socket, and the network open', async () => {
     await isolateNow();
     await agent.kill();
     await sleep(200);
     expect(await rulesOf(device), 'control').to.contain('table inet cordon');
     expect(readdirSync(agent.folder), 'control').to.include('isolation.json');
+    expect(existsSync(agent.controlSocket), 'control').to.equal(true);
     const { code, stderr } = await agent.run('purge', '--yes');
     expect(code, stderr).to.equal(0);
     expect(await rulesOf(device)).not.to.contain('inet cordon ');
     expect(existsSync(agent.folder)).to.equal(false);
+    expect(existsSync(dirname(agent.controlSocket))).to.equal(false);
     expect(await untilAllCross(flows), 'flows that cannot cross').to.deep.equal([]);
     // Once more finds nothing to do.
     expect((await agent.run('purge', '--yes')).code).to.equal(0);

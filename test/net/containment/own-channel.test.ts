@@ -4,7 +4,9 @@ import {
   canMakeCgroups,
   itNeeding,
   makeCgroup,
+  makeServiceCgroup,
   requireNetAdmin,
+  type Host,
   type Toolbox,
 } from '../site/index.js';
 import { AGENT_PORT, ECHO_PORT, FAMILIES, openScene, type Scene } from './scene.js';
@@ -12,6 +14,8 @@ import { AGENT_PORT, ECHO_PORT, FAMILIES, openScene, type Scene } from './scene.
 requireNetAdmin();
 
 const NOBODY = '65534';
+/** A helper service listens here. */
+const HELPER_PORT = 5200;
 
 describe('containment: the agent’s own channel', function () {
   this.timeout(60_000);
@@ -51,6 +55,38 @@ describe('containment: the agent’s own channel', function () {
         await member.close();
         await scene.release();
         expect(await connect(inside), 'control: after').to.deep.equal(['open', 'open']);
+      } finally {
+        await scene.close();
+        group.remove();
+      }
+    },
+  );
+
+  itNeeding(
+    { met: canMakeCgroups(), why: 'making control groups needs root and a writable cgroup2' },
+    'comes with those of the agent’s helper services, out to anywhere, and of no other program',
+    async () => {
+      const group = makeServiceCgroup();
+      scene = await openScene({ environment: { CORDON_AGENT_HELPER_SERVICES: group.service } });
+      try {
+        const { inside, beyond, device, outside } = scene;
+        const helper = await device.toolsInCgroup(group.folder);
+        const reach = async (tools: Toolbox, to: Host): Promise<string[]> =>
+          Promise.all(
+            FAMILIES.map(async (family) => {
+              const target = { address: to[family], port: ECHO_PORT };
+              return (await tools.call('tcpConnect', target)).outcome;
+            }),
+          );
+        await helper.call('echo', { port: HELPER_PORT });
+        const called = async (): Promise<string> =>
+          (await beyond.call('tcpConnect', { address: device.v4, port: HELPER_PORT })).outcome;
+        expect(await called(), 'control: before').to.equal('open');
+        await scene.isolate();
+        expect(await reach(helper, outside), 'the helper').to.deep.equal(['open', 'open']);
+        expect(await reach(inside, outside), 'another program').to.deep.equal(['refused', 'refused']);
+        expect(await called(), 'somebody who calls the helper').to.equal('refused');
+        await helper.close();
       } finally {
         await scene.close();
         group.remove();

@@ -29,8 +29,15 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** The agent may reach the server over both IP versions. `cgroup`: folder of its control group; absent: it has none. */
-export async function openScene({ cgroup }: { readonly cgroup?: string } = {}): Promise<Scene> {
+export interface SceneOptions {
+  /** Folder of the agent's control group; absent: it has none. */
+  readonly cgroup?: string;
+  /** Further settings of the agent. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** The agent may reach the server over both IP versions. */
+export async function openScene({ cgroup, environment = {} }: SceneOptions = {}): Promise<Scene> {
   const site = createSite({ devices: 1, routed: true });
   try {
     const { server, devices, outside, routed } = site;
@@ -39,7 +46,7 @@ export async function openScene({ cgroup }: { readonly cgroup?: string } = {}): 
     const fleet = new Fleet(server);
     await fleet.startServer();
     const places = `${server.v4}:${AGENT_PORT},[${server.v6}]:${AGENT_PORT}`;
-    await fleet.startAgent(device, { CORDON_AGENT_AGENT_SERVER: places }, cgroup);
+    await fleet.startAgent(device, { CORDON_AGENT_AGENT_SERVER: places, ...environment }, cgroup);
     await fleet.untilCurrent(device.name);
     const hosts = [device, outside, routed, server];
     const tools = await Promise.all(hosts.map((host) => host.tools()));

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  writeFileSync,
   type WriteStream,
 } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
@@ -133,10 +134,32 @@ export class Fleet {
 
   /** Runs `cordon` as the operator; its failure is a code. */
   tryCli(...args: readonly string[]): ReturnType<Host['exec']> {
-    const cordon = join(packageRoot, 'bin', 'cordon');
-    return this.server.exec('env', [`CORDON_CONFIG=${this.cliConfig}`, process.execPath, cordon, ...args], {
-      timeoutMs: 120_000,
-    });
+    return this.tryCliWith('', ...args);
+  }
+
+  /** The same with something on standard input. */
+  tryCliWith(input: string, ...args: readonly string[]): ReturnType<Host['exec']> {
+    return this.asOperator(join(packageRoot, 'bin', 'cordon'), args, input);
+  }
+
+  /** Runs a program on the server's host that is logged in as the operator; its failure is a code. */
+  asOperator(program: string, args: readonly string[], input = ''): ReturnType<Host['exec']> {
+    const command = [`CORDON_CONFIG=${this.cliConfig}`, process.execPath, program, ...args];
+    return this.server.exec('env', command, { input, timeoutMs: 120_000 });
+  }
+
+  /** `cordon policy apply` or `cordon task apply` of a document. */
+  async apply(kind: 'policy' | 'task', settings: object): Promise<void> {
+    const file = join(this.folder, `${kind}.json`);
+    writeFileSync(file, JSON.stringify({ [kind]: settings }));
+    await this.cli(kind, 'apply', '-f', file, '--yes');
+  }
+
+  /** Runs `cordon-agent` on a host as its administrator, for the agent that runs there; its failure is a code. */
+  atDevice(host: Host, args: readonly string[], input = ''): ReturnType<Host['exec']> {
+    const agent = [process.execPath, join(packageRoot, 'bin', 'cordon-agent'), ...args];
+    const [command = '', ...words] = [...agent, '--control-socket', this.controlSocket(host)];
+    return host.exec(command, words, { input });
   }
 
   /** Runs `cordon -o json` and parses what it prints. */

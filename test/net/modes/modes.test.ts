@@ -1,7 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
-import { packageRoot } from '../../../shared/package-root.js';
 import { FAMILIES, openScene, rulesOf, type Scene } from '../containment/scene.js';
 import { requireNetAdmin } from '../site/index.js';
 
@@ -15,7 +12,8 @@ interface History {
   readonly isolations: readonly {
     readonly mode: string;
     readonly requestedBy: string;
-    readonly endCause?: string;
+    readonly endCause: string;
+    readonly endedAt?: string;
     readonly exclusions: readonly { readonly name: string }[];
   }[];
 }
@@ -31,45 +29,31 @@ const outbound = (name: string, port: number): object => ({
 describe('modes: manual isolation uses the task alone, automatic isolation the policy alone', function () {
   this.timeout(90_000);
   let scene: Scene;
-  let socket: string;
 
   before(async () => {
     scene = await openScene();
     const { fleet, device, beyond } = scene;
-    socket = fleet.controlSocket(device);
     for (const port of [POLICY_PORT, TASK_PORT]) await beyond.call('echo', { port });
     await applyPolicy([outbound('policy only', POLICY_PORT)]);
-    const task = { device: device.name, release_delay: '3h', exclusions: [outbound('task only', TASK_PORT)] };
-    await apply('task', { task });
+    const exclusions = [outbound('task only', TASK_PORT)];
+    await fleet.apply('task', { device: device.name, release_delay: '3h', exclusions });
     await fleet.untilCurrent(device.name);
   });
   after(() => scene.close());
 
-  async function apply(kind: 'policy' | 'task', document: object): Promise<void> {
-    const file = join(scene.fleet.dataFolder, `${kind}.json`);
-    writeFileSync(file, JSON.stringify(document));
-    await scene.fleet.cli(kind, 'apply', '-f', file, '--yes');
-  }
-
   function applyPolicy(exclusions: readonly object[], automatic = true): Promise<void> {
-    const policy = {
+    return scene.fleet.apply('policy', {
       name: 'all devices',
       group: 'root',
       automatic_isolation: automatic,
       release_delay: '2h',
       trusted_detectors: [DETECTOR],
       exclusions,
-    };
-    return apply('policy', { policy });
+    });
   }
 
-  const agent = (...args: readonly string[]): ReturnType<Scene['device']['exec']> =>
-    scene.device.exec(process.execPath, [
-      join(packageRoot, 'bin', 'cordon-agent'),
-      ...args,
-      '--control-socket',
-      socket,
-    ]);
+  const agent = (...args: readonly string[]): ReturnType<Scene['fleet']['atDevice']> =>
+    scene.fleet.atDevice(scene.device, args);
 
   const detect = (): ReturnType<typeof agent> =>
     agent('report-detection', '--source', DETECTOR, '--rule', 'rule-1');
@@ -172,7 +156,7 @@ describe('modes: manual isolation uses the task alone, automatic isolation the p
     const [last, ...earlier] = isolations;
     expect(last).to.include({ mode: 'ISOLATION_MODE_AUTOMATIC', requestedBy: DETECTOR });
     expect(last?.exclusions.map(({ name }) => name)).to.deep.equal(['policy only']);
-    expect(earlier.filter(({ endCause }) => endCause === undefined)).to.deep.equal([]);
+    expect(earlier.filter(({ endedAt }) => endedAt === undefined)).to.deep.equal([]);
     expect(isolations.map(({ mode }) => mode.replace('ISOLATION_MODE_', ''))).to.deep.equal([
       'AUTOMATIC',
       'MANUAL',

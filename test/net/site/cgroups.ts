@@ -31,11 +31,23 @@ export function canMakeCgroups(): boolean {
 }
 
 /** @throws Error unless `canMakeCgroups` */
-export function makeCgroup(): TestCgroup {
+export function makeCgroup(name = `cordon-test-${process.pid}`): TestCgroup {
   const root = mountPoint();
   if (root === undefined) throw new Error('no cgroup2 mount');
-  const name = `cordon-test-${process.pid}`;
   const folder = join(root, name);
   mkdirSync(folder);
   return { name, folder, remove: () => rmdirSync(folder) };
+}
+
+/** A control group where systemd would put that of a service. @throws Error unless `canMakeCgroups` */
+export function makeServiceCgroup(): TestCgroup & { readonly service: string } {
+  const slice = join(mountPoint() ?? '', 'system.slice');
+  const ours = mkdirSync(slice, { recursive: true }) !== undefined;
+  const service = `cordon-test-${process.pid}.service`;
+  const group = makeCgroup(join('system.slice', service));
+  const remove = (): void => {
+    group.remove();
+    if (ours) rmdirSync(slice);
+  };
+  return { ...group, service, remove };
 }

@@ -1,5 +1,5 @@
 /** A site of network namespaces for packet tests and the demo. */
-export { canMakeCgroups, makeCgroup, type TestCgroup } from './cgroups.js';
+export { canMakeCgroups, makeCgroup, makeServiceCgroup, type TestCgroup } from './cgroups.js';
 export { countPackets, type PacketCounters } from './counters.js';
 export { Host } from './host.js';
 export { itNeeding } from './it-needing.js';

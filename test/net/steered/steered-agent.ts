@@ -99,6 +99,11 @@ export class SteeredAgent {
     return readFileSync(this.logPath, 'utf8');
   }
 
+  /** In a folder of its own, as on a device. */
+  get controlSocket(): string {
+    return join(`${this.folder}.run`, 'control.sock');
+  }
+
   private get environment(): Readonly<Record<string, string | undefined>> {
     const { v4, v6 } = this.serverHost;
     return {
@@ -107,7 +112,7 @@ export class SteeredAgent {
       CORDON_AGENT_SERVER: `${v4}:7444`,
       CORDON_AGENT_AGENT_SERVER: `${v4}:${AGENT_PORT},[${v6}]:${AGENT_PORT}`,
       CORDON_AGENT_DATA_DIR: this.folder,
-      CORDON_AGENT_CONTROL_SOCKET: `${this.folder}.sock`,
+      CORDON_AGENT_CONTROL_SOCKET: this.controlSocket,
       CORDON_AGENT_ENFORCER: 'nftables',
       CORDON_AGENT_LOG_LEVEL: 'debug',
       // The terminals of whoever runs the tests are not those of a device.

@@ -23,7 +23,7 @@ export interface Between {
 
 /** One device of the timer test: its agent, what it is told, and when its packets cross. */
 export class TimedDevice {
-  private readonly isolationId = newId();
+  private isolationId = newId();
   private enforced: Between = { fromMs: 0, toMs: 0 };
 
   constructor(
@@ -34,11 +34,23 @@ export class TimedDevice {
 
   /** Isolates the device and shows that all of its flows crossed before and none does since. */
   async isolate(delayMs: number): Promise<void> {
-    const before = this.watch.firstSince(this.agent.host, 0);
-    expect(Math.max(...before.values()), `control: ${this.agent.host.name} crosses before`).to.be.below(
-      Infinity,
-    );
+    this.expectAllCrossed();
     this.enforced = await this.change(delayMs);
+  }
+
+  /** The same by a detection on the device, with the delay of the policy; that of the task is an hour. */
+  async isolateByDetection(delayMs: number): Promise<void> {
+    this.expectAllCrossed();
+    const source = 'scanner';
+    await this.server.order(this.agent.deviceId, undefined, {
+      automaticSettings: settings({ releaseDelay: toDuration(delayMs) }),
+      manualSettings: settings(),
+      trustedDetectors: [source],
+    });
+    const fromMs = performance.now();
+    const said = await this.agent.run('report-detection', '--source', source, '--rule', 'r1');
+    this.enforced = { fromMs, toMs: performance.now() };
+    this.isolationId = /^isolated: (\S+)$/m.exec(said.stdout)?.[1] ?? `none: ${said.stderr}`;
   }
 
   /** Changes the release delay of the isolation that is in force. */
@@ -85,6 +97,11 @@ export class TimedDevice {
       expect(atMs - fromMs, `${flow} is not early`).to.be.at.least(-100);
       expect(atMs - toMs, `${flow} is not late`).to.be.below(TOLERANCE_MS);
     }
+  }
+
+  private expectAllCrossed(): void {
+    const first = Math.max(...this.watch.firstSince(this.agent.host, 0).values());
+    expect(first, `control: ${this.agent.host.name} crosses before`).to.be.below(Infinity);
   }
 
   /** No flow has got a packet across since the enforcement. */

@@ -153,6 +153,17 @@ const STORIES: readonly Story[] = [
     },
   },
   {
+    title: 'releases an automatic isolation on time, by the delay of the policy',
+    run: async ({ device }) => {
+      await device.agent.start();
+      await device.isolateByDetection(MINUTE_MS);
+      await device.until(30_000);
+      device.expectNothingCrossed();
+      await device.expectReleasedAfter(MINUTE_MS);
+      await device.expectEndedByDeadline();
+    },
+  },
+  {
     title: 'never releases with a delay of 0: neither the kernel nor the agent has a deadline',
     run: async ({ device }) => {
       await device.agent.start();
