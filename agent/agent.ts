@@ -20,7 +20,7 @@ import { IdentityFiles } from './identity/files.js';
 import { Identity } from './identity/identity.js';
 import { managementPort } from './identity/management-port.js';
 import type { Detection } from './isolation/decide.js';
-import { systemLookup } from './isolation/names.js';
+import { fewAtATime, systemLookup } from './isolation/names.js';
 import { IsolationOwner } from './isolation/owner.js';
 import { CanaryWatch, tcpProbe } from './isolation/reach.js';
 import { fileStore } from './isolation/store.js';
@@ -67,7 +67,8 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   await enforcer.probe();
   const identity = new Identity(new IdentityFiles(dataDir), random);
   const log = deps.log.child({ device: identity.deviceId });
-  const addresses = new ServerAddresses(dataDir, config.agent_server, config.server, clock, systemLookup);
+  const serverLookup = fewAtATime(systemLookup);
+  const addresses = new ServerAddresses(dataDir, config.agent_server, config.server, clock, serverLookup);
   const events = new EventOutbox(dataDir, clock);
   const bootId = readBootId();
   const owner: IsolationOwner = new IsolationOwner({
@@ -76,7 +77,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     log,
     enforcer,
     store: fileStore(dataDir),
-    lookup: systemLookup,
+    lookup: fewAtATime(systemLookup),
     probe: tcpProbe,
     servers: () => addresses.pinned(),
     canaries: () => canaries.current,

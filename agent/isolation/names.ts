@@ -13,6 +13,37 @@ export const systemLookup: Lookup = async (host) => {
   return [...new Set(found.map(({ address }) => address))];
 };
 
+/** As many as Node looks up at the same time, however many are asked for. */
+const AT_A_TIME = 2;
+
+/**
+ * Asks for few names at a time, and never for one that is being looked up or waits for it. A resolver that nobody answers
+ * takes 10 s and more for each name, and names are wanted again every 30 s: without a bound more and more would wait, and
+ * no name would ever get its turn again, that of the server included.
+ */
+export function fewAtATime(look: Lookup): Lookup {
+  const wanted = new Map<string, Promise<readonly string[]>>();
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  const inTurn = async (host: string): Promise<readonly string[]> => {
+    if (running >= AT_A_TIME) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await look(host);
+    } finally {
+      wanted.delete(host);
+      const next = waiting.shift();
+      if (next) next();
+      else running -= 1;
+    }
+  };
+  return (host) => {
+    const asked = wanted.get(host) ?? inTurn(host);
+    wanted.set(host, asked);
+    return asked;
+  };
+}
+
 /** No name may hold up an isolation for longer. */
 const LOOKUP_LIMIT_MS = 2000;
 

@@ -1,6 +1,7 @@
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Violation } from '../../shared/errors.js';
 import { characters } from '../../shared/characters.js';
+import { validateDetectors, validateLocalRelease } from '../../shared/device-settings.js';
 import { contentHash } from '../../shared/desired-state.js';
 import { IsolationAction, type IsolationDirective } from '../../shared/gen/cordon/v1/isolation.js';
 import { isId } from '../../shared/ids.js';
@@ -30,6 +31,8 @@ export function validateDesiredState(desired: DesiredState, appliedGeneration: b
   else found.push({ field: 'manual_settings', description: 'is required' });
   if (desired.automaticSettings)
     found.push(...validateSettings(desired.automaticSettings, 'automatic_settings'));
+  if (desired.localRelease) found.push(...validateLocalRelease(desired.localRelease, 'local_release'));
+  found.push(...validateDetectors(desired.trustedDetectors, 'trusted_detectors'));
   return found.slice(0, MOST_VIOLATIONS);
 }
 

@@ -31,6 +31,8 @@ export class ControlSocket {
   ) {
     listener.maxConnections = MOST_CONNECTIONS;
     listener.on('connection', (socket) => this.accept(socket));
+    // Without a listener a connection that cannot be taken would end the agent.
+    listener.on('error', (error) => parts.log.warn({ err: error }, 'a local connection could not be taken'));
     listener.on('drop', () => parts.log.warn('refused a local connection: too many are open'));
   }
 

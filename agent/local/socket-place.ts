@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, realpathSync, rmSync, statSync, type Stats } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { makeFolder } from '../../shared/folder.js';
@@ -36,17 +36,43 @@ export function lockPlace(path: string): void {
 }
 
 /**
- * Whoever may write the folder can put a socket of his own there, and would be given the password.
+ * Whoever may write the folder, or put another one in its place, can put a socket of his own there, and would be given the
+ * password.
  * @throws LocalSocketError where that is somebody else than root and this user
  */
 export function checkFolder(path: string): void {
   const folder = dirname(path);
-  const { uid, mode } = statSync(folder);
-  const ours = uid === 0 || uid === process.getuid?.();
-  if (ours && (mode & 0o022) === 0) return;
-  throw new LocalSocketError(
-    `${folder}: other users may write there; give the folder of the control socket to root, mode 0700`,
-  );
+  if (!isOurs(statSync(folder)) || isShared(statSync(folder))) {
+    throw new LocalSocketError(
+      `${folder}: other users may write there; give the folder of the control socket to root, mode 0700`,
+    );
+  }
+  // Both what is written and what it leads to: a link can be replaced, too.
+  for (const place of [...placesOn(folder), ...placesOn(realpathSync(folder))]) {
+    const found = lstatSync(place);
+    // In a folder like /tmp nobody moves what belongs to somebody else.
+    if (isOurs(found) && (found.isSymbolicLink() || !isShared(found) || (found.mode & STICKY) !== 0))
+      continue;
+    throw new LocalSocketError(
+      `${place}: other users may put something else there; set control_socket to a place below folders of root`,
+    );
+  }
+}
+
+const STICKY = 0o1000;
+
+function isOurs({ uid }: Stats): boolean {
+  return uid === 0 || uid === process.getuid?.();
+}
+
+function isShared({ mode }: Stats): boolean {
+  return (mode & 0o022) !== 0;
+}
+
+/** A folder and everything that it lies in, up to the root. */
+function placesOn(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...placesOn(above)];
 }
 
 function answers(path: string): Promise<boolean> {

@@ -20,13 +20,18 @@ export interface Desktop {
 export function desktopsIn(runUser = RUN_USER): Desktop[] {
   return namesIn(runUser)
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      const folder = join(runUser, name);
-      const owner = statSync(folder, { throwIfNoEntry: false });
-      const isBus = statSync(join(folder, 'bus'), { throwIfNoEntry: false })?.isSocket() ?? false;
-      return isBus && owner?.uid === Number(name) ? [{ uid: owner.uid, gid: owner.gid, folder }] : [];
-    })
+    .flatMap((name) => desktopOf(join(runUser, name), Number(name)))
     .slice(0, MOST_DESKTOPS);
+}
+
+/** The user owns what is in the folder: a loop of links or a file system of their own must not cost others the message. */
+function desktopOf(folder: string, user: number): Desktop[] {
+  try {
+    const { uid, gid } = statSync(folder);
+    return uid === user && statSync(join(folder, 'bus')).isSocket() ? [{ uid, gid, folder }] : [];
+  } catch {
+    return [];
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { escapedJson } from '../../shared/command-line/escaped-controls.js';
 import { oneLine } from '../../shared/command-line/one-line.js';
 import { printable } from '../../shared/command-line/printable.js';
 import { isServiceError, readServiceError } from '../../shared/errors.js';
@@ -81,7 +82,9 @@ async function show(path: string, json: boolean, io: IsolationIo): Promise<undef
   const shown = await callAgent(path, LocalServiceService.showIsolation, {});
   io.print(
     json
-      ? JSON.stringify(toProtoJson('ShowIsolationResponse', ShowIsolationResponse, shown), null, 2)
+      ? escapedJson(
+          JSON.stringify(toProtoJson('ShowIsolationResponse', ShowIsolationResponse, shown), null, 2),
+        )
       : isolationText(shown, Date.now()).join('\n'),
   );
 }

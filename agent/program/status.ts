@@ -1,4 +1,6 @@
 import { systemClock } from '../../shared/clock.js';
+import { escapedJson } from '../../shared/command-line/escaped-controls.js';
+import { printable } from '../../shared/command-line/printable.js';
 import {
   EnforcerKind,
   ObservedIsolation,
@@ -30,7 +32,7 @@ export function status(flags: Flags): void {
   const generation = desired?.generation ?? 0n;
   if (json === true) {
     const content = { generation: generation.toString(), observed: ObservedIsolation.toJSON(observed) };
-    console.log(JSON.stringify(content, null, 2));
+    console.log(escapedJson(JSON.stringify(content, null, 2)));
   } else {
     console.log(lines(observed, generation).join('\n'));
   }
@@ -51,5 +53,6 @@ function lines(observed: ObservedIsolation, generation: bigint): string[] {
   if (observed.evidence)
     rows.push(['verification', word(verificationToJSON(observed.evidence.verification))]);
   if (observed.degradedReason) rows.push(['degraded', observed.degradedReason]);
-  return rows.map(([name, value]) => `${name.padEnd(14)}${value}`);
+  // A reason comes from elsewhere and must not move the cursor.
+  return rows.map(([name, value]) => `${name.padEnd(14)}${printable(value)}`);
 }

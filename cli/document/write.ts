@@ -1,4 +1,5 @@
 import { Document, isMap, isSeq, visit } from 'yaml';
+import { escapedJson, escapedYaml } from '../../shared/command-line/escaped-controls.js';
 import type { Printer } from '../view/printer.js';
 import type { Form } from './form.js';
 
@@ -24,12 +25,12 @@ export function yamlText(form: Form): string {
       }
     },
   });
-  return document.toString({ lineWidth: 100, flowCollectionPadding: false });
+  return escapedYaml(document.toString({ lineWidth: 100, flowCollectionPadding: false }));
 }
 
 /** A form as JSON. */
 export function jsonText(form: Form): string {
-  return `${JSON.stringify(form, undefined, 2)}\n`;
+  return `${escapedJson(JSON.stringify(form, undefined, 2))}\n`;
 }
 
 /** Prints a document: YAML, unless JSON was asked for. */

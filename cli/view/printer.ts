@@ -1,5 +1,6 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { stringify } from 'yaml';
+import { escapedJson, escapedYaml } from '../../shared/command-line/escaped-controls.js';
 import type { TextSink } from '../io.js';
 import { renderFields, renderTable, type Cell, type TableStyle } from './table.js';
 
@@ -37,9 +38,9 @@ export class Printer {
       case 'table':
         return this.sink.write(this.render(view()));
       case 'json':
-        return this.sink.write(`${JSON.stringify(data(), undefined, 2)}\n`);
+        return this.sink.write(`${escapedJson(JSON.stringify(data(), undefined, 2))}\n`);
       case 'yaml':
-        return this.sink.write(stringify(data()));
+        return this.sink.write(escapedYaml(stringify(data())));
     }
   }
 
@@ -54,9 +55,9 @@ export class Printer {
       case 'table':
         return this.sink.write(`${text()}\n`);
       case 'json':
-        return this.sink.write(`${JSON.stringify(data())}\n`);
+        return this.sink.write(`${escapedJson(JSON.stringify(data()))}\n`);
       case 'yaml':
-        return this.sink.write(`---\n${stringify(data())}`);
+        return this.sink.write(`---\n${escapedYaml(stringify(data()))}`);
     }
   }
 

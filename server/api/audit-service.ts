@@ -1,4 +1,5 @@
 import { CordonError, invalid } from '../../shared/errors.js';
+import { AuditRecord } from '../../shared/gen/cordon/v1/audit.js';
 import type {
   ListAuditRecordsRequest,
   ListAuditRecordsResponse,
@@ -13,7 +14,7 @@ import type { Reader, Store } from '../store/store.js';
 import { findDevice } from './device-lookup.js';
 import type { Handlers } from './handlers.js';
 import { auditMessage } from './messages.js';
-import { page, pageSize, pageStart } from './page.js';
+import { page, pageSize, pageStart, sizeThatFits } from './page.js';
 import type { Query } from './rpc.js';
 
 export function auditService(deps: { readonly store: Store }): Handlers {
@@ -37,7 +38,12 @@ function list(store: Store): Query<ListAuditRecordsRequest, ListAuditRecordsResp
         .orderBy('sequence', 'desc')
         .limit(size + 1)
         .execute();
-      const { rows, nextPageToken } = page('audit', read, size, ({ sequence }) => sequence);
+      const fitting = sizeThatFits(
+        read,
+        size,
+        (row) => AuditRecord.encode(auditMessage(row)).finish().length,
+      );
+      const { rows, nextPageToken } = page('audit', read, fitting, ({ sequence }) => sequence);
       return { records: rows.map(auditMessage), nextPageToken };
     },
   };

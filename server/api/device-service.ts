@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Clock } from '../../shared/clock.js';
 import type { Device } from '../../shared/gen/cordon/v1/device.js';
 import type {
@@ -20,16 +21,20 @@ import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
 import { removeDevice, setBanned } from '../identity/device-standing.js';
 import { appendAudit } from '../store/audit.js';
-import type { Store, Tx } from '../store/store.js';
+import { inChunks } from '../store/chunks.js';
+import type { Reader, Store, Tx } from '../store/store.js';
 import { readFilter, selectDevices } from './device-filter.js';
 import { findDevice } from './device-lookup.js';
 import { describeDevice, deviceMessages } from './device-messages.js';
 import { enrollmentTokenHandlers } from './enrollment-token-handlers.js';
 import type { Handlers } from './handlers.js';
-import { page, pageSize, pageStart } from './page.js';
+import { page, pageSize, pageStart, sizeThatFits } from './page.js';
 import type { Caller, Mutation, Query, Watch } from './rpc.js';
 import { updateDevice } from './update-device.js';
 import { requireReason } from './validate.js';
+
+/** Ids, names, times and the path of the group, bytes. */
+const REST_OF_RECORD = 512;
 
 export interface DeviceServiceDeps {
   readonly store: Store;
@@ -80,7 +85,9 @@ function listDevices(deps: DeviceServiceDeps): Query<ListDevicesRequest, ListDev
       const after = pageStart('devices', request) ?? '';
       const selection = await readFilter(db, request.filter, deps.isOnline);
       const selected = await selectDevices(db, selection, after, size + 1);
-      const { rows, nextPageToken } = page('devices', selected, size, ({ name }) => name);
+      const sizes = await rowSizes(db, selected);
+      const fitting = sizeThatFits(selected, size, ({ id }) => sizes.get(id) ?? 0);
+      const { rows, nextPageToken } = page('devices', selected, fitting, ({ name }) => name);
       if (rows.length === 0) return { devices: [], nextPageToken };
       const ids = rows.map(({ id }) => id);
       const read = await db
@@ -92,6 +99,26 @@ function listDevices(deps: DeviceServiceDeps): Query<ListDevicesRequest, ListDev
       return { devices: await deviceMessages(db, read, deps.isOnline), nextPageToken };
     },
   };
+}
+
+/** About how many bytes their records take: what a device reports can be large, and an answer takes only so much. */
+async function rowSizes(
+  db: Reader,
+  devices: readonly { readonly id: string }[],
+): Promise<ReadonlyMap<string, number>> {
+  const sizes = new Map<string, number>();
+  const columns = ['observed_proto', 'facts_proto', 'directive_proto', 'tags_json', 'rejection'] as const;
+  const lengths = columns.map((name) => sql`coalesce(length(${sql.ref(name)}), 0)`);
+  const sum = sql.join(lengths, sql` + `);
+  for (const chunk of inChunks(devices.map(({ id }) => id))) {
+    const rows = await db
+      .selectFrom('devices')
+      .select(['id', sql<number>`${sum}`.as('bytes')])
+      .where('id', 'in', chunk)
+      .execute();
+    for (const { id, bytes } of rows) sizes.set(id, Number(bytes) + REST_OF_RECORD);
+  }
+  return sizes;
 }
 
 function changeDevice(deps: DeviceServiceDeps): Mutation<UpdateDeviceRequest, UpdateDeviceResponse> {

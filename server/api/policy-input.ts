@@ -1,18 +1,13 @@
-import { characters } from '../../shared/characters.js';
-import { invalid, type Violation } from '../../shared/errors.js';
+import { validateDetectors, validateLocalRelease } from '../../shared/device-settings.js';
+import { invalid } from '../../shared/errors.js';
 import type { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import type { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { LocalReleaseSettings } from '../../shared/gen/cordon/v1/policy.js';
-import { parsePhc } from '../../shared/password-hash.js';
 import type { PolicyContent } from '../desired/merge.js';
 import { SETTINGS_PATHS, newSettings, updatedSettings } from './settings-input.js';
 import type { Mask } from './update-mask.js';
 import { requireText } from './validate.js';
 
-const MOST_DETECTORS = 64;
-const LONGEST_DETECTOR = 64;
-const MOST_USERS = 64;
-const LONGEST_USER = 64;
 const LONGEST_NAME = 128;
 
 /** Paths of an update mask that change a policy. */
@@ -103,32 +98,9 @@ function updatedLocalRelease(
 
 function checked(content: PolicyContent): PolicyContent {
   const violations = [
-    ...names(content.trustedDetectors, 'policy.trusted_detectors', MOST_DETECTORS, LONGEST_DETECTOR),
-    ...(content.localRelease ? localReleaseProblems(content.localRelease) : []),
+    ...validateDetectors(content.trustedDetectors, 'policy.trusted_detectors'),
+    ...(content.localRelease ? validateLocalRelease(content.localRelease, 'policy.local_release') : []),
   ];
   if (violations.length > 0) throw invalid(violations);
   return content;
-}
-
-function localReleaseProblems({ passwordHash, users }: LocalReleaseSettings): Violation[] {
-  const found = names(users, 'policy.local_release.users', MOST_USERS, LONGEST_USER);
-  const parsed = passwordHash === '' ? undefined : parsePhc(passwordHash);
-  if (typeof parsed === 'string') {
-    found.push({ field: 'policy.local_release.password_hash', description: parsed });
-  }
-  return found;
-}
-
-/** What is wrong with a list of names that people give. */
-function names(list: readonly string[], field: string, most: number, longest: number): Violation[] {
-  if (list.length > most) return [{ field, description: `has ${list.length} entries; at most ${most}` }];
-  return list.flatMap((name, index) => {
-    const at = `${field}[${index}]`;
-    if (name.trim() === '' || characters(name) > longest || /\p{Cc}/u.test(name)) {
-      const description = `must have 1 to ${longest} characters, none of them a control character`;
-      return [{ field: at, description }];
-    }
-    const first = list.indexOf(name);
-    return first < index ? [{ field: at, description: `is the same as ${field}[${first}]` }] : [];
-  });
 }

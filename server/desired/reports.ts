@@ -9,6 +9,7 @@ import { newId } from '../../shared/ids.js';
 import { toTimestamp } from '../../shared/time.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
+import { boundedObserved } from './bounded.js';
 import { endDetails, endReason } from './device-ends.js';
 import { setDirective } from './orders.js';
 import { endOthers, noteIsolation } from './reported-isolations.js';
@@ -36,8 +37,8 @@ export async function storeReport(
   answersNewest: boolean,
   now: number,
 ): Promise<boolean> {
-  const { observed } = report;
-  if (!observed) return false;
+  if (!report.observed) return false;
+  const observed = boundedObserved(report.observed);
   const refused = report.status === ApplyStatus.APPLY_STATUS_REJECTED;
   // A device never reports more than it was sent; a larger number must not turn "pending" into "done".
   const reported = Math.min(Number(report.observedGeneration), Number(device.generation));

@@ -1,6 +1,7 @@
 import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import { isId } from '../../shared/ids.js';
 import { fromTimestamp } from '../../shared/time.js';
+import { bounded, boundedObserved } from '../desired/bounded.js';
 import { noteIsolation } from '../desired/reported-isolations.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
@@ -28,7 +29,7 @@ export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, no
   switch (event.event?.$case) {
     case 'isolationChanged':
       if (event.event.value.observed)
-        await noteIsolation(tx, deviceId, event.event.value.observed, now, 'past');
+        await noteIsolation(tx, deviceId, boundedObserved(event.event.value.observed), now, 'past');
       return;
     case 'tamperDetected':
       return appendAudit(tx, {
@@ -36,7 +37,10 @@ export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, no
         actor,
         action: 'device.tamper',
         deviceId,
-        details: { detail: event.event.value.detail, restored: event.event.value.restoredAt !== undefined },
+        details: {
+          detail: bounded(event.event.value.detail),
+          restored: event.event.value.restoredAt !== undefined,
+        },
       });
     case 'releaseRefused':
       return appendAudit(tx, {
@@ -44,7 +48,7 @@ export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, no
         actor,
         action: 'device.release_refused',
         deviceId,
-        details: { user: event.event.value.user, detail: event.event.value.detail },
+        details: { user: bounded(event.event.value.user), detail: bounded(event.event.value.detail) },
       });
     case 'detectionFound':
     case undefined:

@@ -1,6 +1,9 @@
-/** What the process that asks PAM ends with. 1 is left out: Node ends with it when it fails by itself. */
+/**
+ * What the process that asks PAM ends with. 0 and 1 are left out: Node ends with 1 when it fails by itself, and a module of
+ * PAM that ends the whole process may well do it with 0, which must not release anything.
+ */
 export const Verdict = {
-  FITS: 0,
+  FITS: 12,
   /** The password is wrong, or the account is not allowed in. */
   REFUSED: 10,
   /** It could not be checked. */

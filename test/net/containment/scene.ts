@@ -77,10 +77,7 @@ export function startTraffic({ device, outside }: Scene): Promise<Flows> {
 }
 
 /** Names of the flows that did not get a packet across since `before`: with every flow running, none. */
-async function silentSince(
-  flows: Flows,
-  before: ReadonlyMap<string, number>,
-): Promise<readonly string[]> {
+async function silentSince(flows: Flows, before: ReadonlyMap<string, number>): Promise<readonly string[]> {
   const now = await flows.crossed();
   return [...now].filter(([name, packets]) => packets === before.get(name)).map(([name]) => name);
 }

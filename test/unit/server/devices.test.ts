@@ -10,6 +10,7 @@ import {
   type ListDevicesResponse,
   type UpdateDeviceResponse,
 } from '../../../shared/gen/cordon/v1/device_service.js';
+import { ObservedIsolation } from '../../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../../shared/ids.js';
 import { addDevices } from './device-rows.js';
 import { TestServer, answer, refusal } from './harness.js';
@@ -66,6 +67,26 @@ describe('the devices of a server', () => {
       const second = await list({ filter, pageSize: 2, pageToken: first.nextPageToken });
       expect(second.devices.map(({ name }) => name)).to.deep.equal(['web-4']);
       expect(second.nextPageToken).to.equal('');
+    });
+
+    it('end a page early where their reports are large, so that a client can take it', async () => {
+      const unsupportedExclusions = Array.from({ length: 1000 }, (_, index) => ({
+        name: `${index}`.padEnd(128, 'x'),
+        detail: 'y'.repeat(800),
+      }));
+      const observed_proto = ObservedIsolation.encode(
+        ObservedIsolation.fromPartial({ unsupportedExclusions }),
+      ).finish();
+      const large = Array.from({ length: 8 }, (_, index) => ({ name: `z-${index}`, observed_proto }));
+      await addDevices(store, large);
+      const names: string[] = [];
+      let pageToken = '';
+      do {
+        const page = await list({ pageToken });
+        names.push(...page.devices.map(({ name }) => name));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== '');
+      expect(names).to.deep.equal(['web-1', 'web-2', 'web-3', 'web-4', ...large.map(({ name }) => name)]);
     });
 
     it('that selects none are an empty page', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { resolveHosts, type Lookup } from '../../../../agent/isolation/names.js';
+import { fewAtATime, resolveHosts, type Lookup } from '../../../../agent/isolation/names.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
 
 const nobody: Lookup = () => Promise.reject(new Error('ENOTFOUND'));
@@ -28,5 +28,37 @@ describe('resolving the host names of exclusions', () => {
     expect(await resolveHosts(clock, look, ['a.example'], {})).to.deep.equal({
       'a.example': ['192.0.2.8', '2001:db8::1'],
     });
+  });
+
+  it('looks few names up at a time, and none again that nobody has answered yet', async () => {
+    const asked: string[] = [];
+    const answers = new Map<string, () => void>();
+    const slow: Lookup = (host) => {
+      asked.push(host);
+      return new Promise((resolve) => answers.set(host, () => resolve(['192.0.2.1'])));
+    };
+    const look = fewAtATime(slow);
+    const hosts = Array.from({ length: 100 }, (_, index) => `h${index}.example`);
+    for (let round = 0; round < 3; round += 1) {
+      const found = resolveHosts(clock, look, hosts, {});
+      clock.advance(2_000);
+      expect(Object.values(await found).flat()).to.deep.equal([]);
+    }
+    expect(asked).to.deep.equal(['h0.example', 'h1.example']);
+
+    for (let count = 0; count < 100; count += 1) {
+      answers.get(`h${count}.example`)?.();
+      await new Promise(setImmediate);
+    }
+    expect(asked).to.deep.equal(hosts);
+    const again = look('h0.example');
+    answers.get('h0.example')?.();
+    expect(await again).to.deep.equal(['192.0.2.1']);
+  });
+
+  it('goes on with the next name after one that cannot be resolved', async () => {
+    const failing = fewAtATime(nobody);
+    const found = await Promise.allSettled(['a', 'b', 'c'].map(failing));
+    expect(found.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected', 'rejected']);
   });
 });

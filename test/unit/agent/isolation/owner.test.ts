@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { RecordingEnforcer } from '../../../../agent/enforce/recording.js';
 import { SIMULATION } from '../../../../agent/isolation/enforcement.js';
 import { IsolationOwner } from '../../../../agent/isolation/owner.js';
-import { ApplyStatus } from '../../../../shared/gen/cordon/v1/agent_service.js';
+import { ApplyStatus, type DesiredState } from '../../../../shared/gen/cordon/v1/agent_service.js';
 import { Exclusion } from '../../../../shared/gen/cordon/v1/exclusion.js';
 import {
   EnforcerKind,
@@ -11,6 +11,7 @@ import {
   IsolationState,
   Verification,
 } from '../../../../shared/gen/cordon/v1/isolation.js';
+import { LocalReleaseSettings } from '../../../../shared/gen/cordon/v1/policy.js';
 import { fromDuration, toDuration } from '../../../../shared/time.js';
 import { FakeStore, OwnerSite, settled, silent } from '../../../fakes/agent-owner.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
@@ -87,6 +88,25 @@ describe('the owner of the isolation', () => {
     expect(delays.violations[0]?.field).to.equal('manual_settings.release_delay');
     expect(site.enforcer.history).to.have.length(before);
     expect(site.owner.appliedState?.generation).to.equal(2n);
+  });
+
+  it('refuses settings of a release at the device that could not be checked when somebody needs them', async () => {
+    const fields = async (change: Partial<DesiredState>): Promise<string[]> => {
+      const answer = await handle(desired(1n, isolate(), change));
+      return answer.violations.map(({ field }) => field);
+    };
+    const local = LocalReleaseSettings.fromPartial({ passwordHash: '$scrypt$ln=30,r=8,p=1$AAAA$AAAA' });
+    expect(await fields({ localRelease: local })).to.deep.equal(['local_release.password_hash']);
+    const users = LocalReleaseSettings.fromPartial({ users: ['ann', 'a\nb', 'ann'] });
+    expect(await fields({ localRelease: users })).to.deep.equal([
+      'local_release.users[1]',
+      'local_release.users[2]',
+    ]);
+    const trustedDetectors = Array.from({ length: 65 }, (_, index) => `tool ${index}`);
+    expect(await fields({ trustedDetectors })).to.deep.equal(['trusted_detectors']);
+    expect(await fields({ trustedDetectors: ['x'.repeat(65)] })).to.deep.equal(['trusted_detectors[0]']);
+    expect(site.owner.isolated).to.equal(false);
+    expect(await fields({ trustedDetectors: ['edr'], localRelease: undefined })).to.deep.equal([]);
   });
 
   it('does nothing for the same state again', async () => {

@@ -1,5 +1,15 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -128,6 +138,20 @@ describe('telling logged-in users', function () {
     writeFileSync(join(folder, '54321', 'bus'), '');
     expect(desktopsIn(folder)).to.deep.equal([]);
     expect(desktopsIn(join(folder, 'none'))).to.deep.equal([]);
+  });
+
+  it('finds the desktops of others beside a user who put a loop of links in the place of the bus', async () => {
+    const own = join(folder, String(process.getuid?.()));
+    for (const place of [own, join(folder, '54321')]) mkdirSync(place);
+    symlinkSync('bus', join(folder, '54321', 'bus'));
+    if (process.getuid?.() === 0) chownSync(join(folder, '54321'), 54_321, 54_321);
+    const bus = createServer();
+    await new Promise<void>((resolve) => bus.listen(join(own, 'bus'), resolve));
+    try {
+      expect(desktopsIn(folder).map((desktop) => desktop.folder)).to.deep.equal([own]);
+    } finally {
+      bus.close();
+    }
   });
 
   it('gives a tool 5 s, and takes a missing one for no error', async () => {
