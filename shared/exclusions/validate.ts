@@ -5,7 +5,7 @@ import { ExclusionDirection, type ApplicationMatch, type Exclusion } from '../ge
 import type { PortRange } from '../gen/cordon/v1/network.js';
 import { AddressError, isPlainAddress, parseAddressRange } from './address.js';
 
-const EXCLUSION_LIMITS = {
+export const EXCLUSION_LIMITS = {
   perList: 10_000,
   entries: 256,
   name: 128,
