@@ -3,9 +3,3 @@ export interface ApplyRequest {
   /** Number of exclusions by address and port; 0: the default profiles. */
   readonly exclusions: number;
 }
-
-/** Times of each round, milliseconds. */
-export interface ApplyResult {
-  readonly ours: readonly number[];
-  readonly peer: readonly number[];
-}

@@ -15,8 +15,9 @@ import { Exclusion, ExclusionDirection } from '../../shared/gen/cordon/v1/exclus
 import { IsolationAction, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import { newId } from '../../shared/ids.js';
 import { fromDuration, toDuration } from '../../shared/time.js';
+import type { Times } from '../against-nft.js';
 import { nowMs } from '../statistics.js';
-import type { ApplyRequest, ApplyResult } from './messages.js';
+import type { ApplyRequest } from './messages.js';
 
 /**
  * Runs inside a device's namespace: the agent's own owner of isolation, with its state on disk and the real packet
@@ -37,7 +38,7 @@ process.once('message', (request: ApplyRequest) => {
   );
 });
 
-async function measure({ rounds, exclusions }: ApplyRequest): Promise<ApplyResult> {
+async function measure({ rounds, exclusions }: ApplyRequest): Promise<Times> {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-bench-'));
   const owner = makeOwner(folder);
   const allowed = exclusions === 0 ? defaultExclusions() : manyExclusions(exclusions);

@@ -6,9 +6,10 @@ import { promisify } from 'node:util';
 import { readRenderContext } from '../../agent/enforce/nftables/cgroups.js';
 import { NftablesEnforcer } from '../../agent/enforce/nftables/nftables-enforcer.js';
 import { renderPlan } from '../../agent/enforce/nftables/render.js';
+import type { Times } from '../against-nft.js';
 import { nowMs } from '../statistics.js';
 import { benchPlan } from './many.js';
-import type { ApplyManyRequest, ApplyManyResult } from './messages.js';
+import type { ApplyManyRequest } from './messages.js';
 
 /** Runs inside a device's namespace: compile, apply and read back, in turns with a bare `nft -f` of the same rules. */
 
@@ -24,7 +25,7 @@ process.once('message', (request: ApplyManyRequest) => {
   );
 });
 
-async function measure({ exclusions, rounds }: ApplyManyRequest): Promise<ApplyManyResult> {
+async function measure({ exclusions, rounds }: ApplyManyRequest): Promise<Times> {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-bench-'));
   const rulesFile = join(folder, 'same-rules.nft');
   const enforcer = new NftablesEnforcer();

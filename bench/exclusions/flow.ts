@@ -4,7 +4,7 @@ import { DeviceAgent } from '../../test/net/enforcer/device-agent.js';
 import { createSite, type Host } from '../../test/net/site/index.js';
 import type { Figure } from '../report.js';
 import { summarize } from '../statistics.js';
-import { ask } from './ask.js';
+import { ask } from '../ask.js';
 import { benchPlan, mixedExclusions } from './many.js';
 import type { FlowAnswer, FlowRequest } from './messages.js';
 

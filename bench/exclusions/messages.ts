@@ -5,12 +5,6 @@ export interface ApplyManyRequest {
   readonly exclusions: Exclusion[];
 }
 
-/** Times of each round, milliseconds. */
-export interface ApplyManyResult {
-  readonly ours: readonly number[];
-  readonly peer: readonly number[];
-}
-
 /** What the process at one end of a flow is asked to do. */
 export type FlowRequest =
   /** Takes connections on a port and throws away what comes. */

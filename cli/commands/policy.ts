@@ -13,11 +13,10 @@ import {
 } from '../../shared/gen/cordon/v1/policy_service.js';
 import { newId } from '../../shared/ids.js';
 import { toProtoJson } from '../../shared/proto-json.js';
-import { addConfirm } from '../confirm.js';
-import { addFile } from '../file.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
-import { applyPolicy, exportForm, type ApplyFlags } from '../settings/apply.js';
-import { addAllowUnresolved, requireChange, type WriteFlags } from '../settings/flags.js';
+import { applyPolicy, exportForm } from '../settings/apply.js';
+import { addApplyFlags, type ApplyFlags } from '../settings/apply-flags.js';
+import { requireChange, type WriteFlags } from '../settings/flags.js';
 import { changeHolder, type Holder } from '../settings/holder.js';
 import { printOutcome } from '../settings/outcome.js';
 import { readNewPassword } from '../settings/password.js';
@@ -119,22 +118,10 @@ export function addPolicyCommands(program: Command, state: RunState): void {
       }),
     );
 
-  addAllowUnresolved(
-    addConfirm(
-      addFile(
-        policies
-          .command('apply')
-          .description('make or change a policy as a file says; shows the changes first'),
-      ),
-    ),
-  )
-    .addHelpText(
-      'after',
-      `
-What the file leaves out stays as it is; in a new policy it has its default. A list of exclusions is taken as a whole.
-The exit code is 0 with and without changes, also with --dry-run; "changed" and "changes" of -o json tell them apart.
-
-Example of a file:
+  addApplyFlags(
+    policies.command('apply'),
+    'policy',
+    `Example of a file:
   policy:
     name: plant
     group: OT/line 1
@@ -150,10 +137,9 @@ Example of a file:
 
 Example:
   cordon policy export plant > plant.yaml; edit it; cordon policy apply -f plant.yaml`,
-    )
-    .action((flags: ApplyFlags, command: Command) =>
-      withSession(state, command, (session) => applyPolicy(session, flags)),
-    );
+  ).action((flags: ApplyFlags, command: Command) =>
+    withSession(state, command, (session) => applyPolicy(session, flags)),
+  );
 
   policies
     .command('export')

@@ -9,12 +9,11 @@ import {
 } from '../../shared/gen/cordon/v1/task_service.js';
 import { newId } from '../../shared/ids.js';
 import { toProtoJson } from '../../shared/proto-json.js';
-import { addConfirm } from '../confirm.js';
 import { printForm } from '../document/write.js';
 import { CliError, ExitCode } from '../exit.js';
-import { addFile } from '../file.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
-import { applyTask, exportForm, type ApplyFlags } from '../settings/apply.js';
+import { applyTask, exportForm } from '../settings/apply.js';
+import { addApplyFlags, type ApplyFlags } from '../settings/apply-flags.js';
 import {
   addAllowUnresolved,
   addSettingsFlags,
@@ -102,20 +101,10 @@ export function addTaskCommands(program: Command, state: RunState): void {
     }),
   );
 
-  addAllowUnresolved(
-    addConfirm(
-      addFile(
-        tasks.command('apply').description('make or change a task as a file says; shows the changes first'),
-      ),
-    ),
-  )
-    .addHelpText(
-      'after',
-      `
-What the file leaves out stays as it is; in a new task it has its default. A list of exclusions is taken as a whole.
-The exit code is 0 with and without changes, also with --dry-run; "changed" and "changes" of -o json tell them apart.
-
-Example of a file ("group: OT/line 1" in place of "device" for the task of a group):
+  addApplyFlags(
+    tasks.command('apply'),
+    'task',
+    `Example of a file ("group: OT/line 1" in place of "device" for the task of a group):
   task:
     device: laptop-17
     release_delay: 4h
@@ -126,10 +115,9 @@ Example of a file ("group: OT/line 1" in place of "device" for the task of a gro
         protocol: tcp
         remote_ports: [443]
         remote_host: backup.example.org`,
-    )
-    .action((flags: ApplyFlags, command: Command) =>
-      withSession(state, command, (session) => applyTask(session, flags)),
-    );
+  ).action((flags: ApplyFlags, command: Command) =>
+    withSession(state, command, (session) => applyTask(session, flags)),
+  );
 
   addOwner(
     tasks.command('export').description('print a task as "apply" reads it: YAML, or JSON with -o json'),

@@ -11,7 +11,7 @@ import { Policy } from '../../shared/gen/cordon/v1/policy.js';
 import { CreatePolicyRequest, PolicyServiceService } from '../../shared/gen/cordon/v1/policy_service.js';
 import { newId } from '../../shared/ids.js';
 import type { Api } from '../client.js';
-import { confirm, type ConfirmFlags } from '../confirm.js';
+import { confirm } from '../confirm.js';
 import { changeLines, diffForms, touchedNames, type Change } from '../document/diff.js';
 import { policyForm, taskForm, type Form } from '../document/form.js';
 import { maskOf, mergePolicy, mergeTask } from '../document/merge.js';
@@ -27,16 +27,12 @@ import { CliError, ExitCode } from '../exit.js';
 import { readFileFlag } from '../file.js';
 import type { Session } from '../session/session.js';
 import { hintLines } from '../view/settings.js';
+import type { ApplyFlags } from './apply-flags.js';
 import { holderTitle, writeHolder, type Holder, type Outcome, type WriteOptions } from './holder.js';
 import { devicesText, hintsJson, holderJson } from './outcome.js';
 import { readPolicy } from './policies.js';
 import { readProfiles } from './profiles.js';
 import { defaultSettings, findOwner, newTask } from './tasks.js';
-
-export interface ApplyFlags extends ConfirmFlags {
-  readonly file: string;
-  readonly allowUnresolvedHosts?: boolean;
-}
 
 /** What a file asks for. */
 interface Plan {

@@ -2,16 +2,11 @@ import { status } from '@grpc/grpc-js';
 import type { Clock } from '../../shared/clock.js';
 import { CordonError, invalid } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
-import type { Group } from '../../shared/gen/cordon/v1/group.js';
 import type {
   CreateGroupRequest,
   CreateGroupResponse,
   DeleteGroupRequest,
   DeleteGroupResponse,
-  GetGroupRequest,
-  GetGroupResponse,
-  ListGroupsRequest,
-  ListGroupsResponse,
   MoveDeviceRequest,
   MoveDeviceResponse,
   UpdateGroupRequest,
@@ -21,18 +16,18 @@ import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
 import { newId } from '../../shared/ids.js';
 import { refreshSettings } from '../desired/refresh.js';
 import { groupNameProblem, placeProblem } from '../groups/rules.js';
-import { ROOT_GROUP, loadGroups, type GroupRow, type GroupTree } from '../groups/tree.js';
+import { ROOT_GROUP, loadGroups, type GroupRow } from '../groups/tree.js';
 import { groupUses } from '../groups/uses.js';
 import { appendAudit } from '../store/audit.js';
 import { inChunks } from '../store/chunks.js';
 import type { Store, Tx } from '../store/store.js';
 import { describeDevice } from './device-messages.js';
 import { findDevice } from './device-lookup.js';
-import { etagOf, requireEtag } from './etag.js';
-import { findGroup, publicGroupId } from './group-lookup.js';
+import { requireEtag } from './etag.js';
+import { findGroup } from './group-lookup.js';
+import { getGroup, groupMessage, listGroups } from './group-queries.js';
 import type { Handlers } from './handlers.js';
-import { page, pageSize, pageStart } from './page.js';
-import type { Mutation, Query } from './rpc.js';
+import type { Mutation } from './rpc.js';
 import { requireMask } from './update-mask.js';
 
 export interface GroupServiceDeps {
@@ -47,59 +42,12 @@ export interface GroupServiceDeps {
 
 export function groupService(deps: GroupServiceDeps): Handlers {
   return {
-    getGroup: getGroup(deps),
-    listGroups: listGroups(deps),
+    getGroup: getGroup(deps.store),
+    listGroups: listGroups(deps.store),
     createGroup: createGroup(deps),
     updateGroup: updateGroup(deps),
     deleteGroup: deleteGroup(deps),
     moveDevice: moveDevice(deps),
-  };
-}
-
-function groupMessage(tree: GroupTree, group: GroupRow): Group {
-  const isRoot = group.id === ROOT_GROUP.id;
-  return {
-    id: publicGroupId(group.id),
-    displayName: group.name,
-    parentId: isRoot ? '' : publicGroupId(group.parent_id),
-    etag: etagOf(group),
-    path: tree.path(group.id),
-  };
-}
-
-function getGroup({ store }: GroupServiceDeps): Query<GetGroupRequest, GetGroupResponse> {
-  return {
-    kind: 'query',
-    role: Role.ROLE_VIEWER,
-    run: async (_caller, request) => {
-      const group = await findGroup(store.read, request.id, 'id');
-      return { group: groupMessage(await loadGroups(store.read), group) };
-    },
-  };
-}
-
-function listGroups({ store }: GroupServiceDeps): Query<ListGroupsRequest, ListGroupsResponse> {
-  return {
-    kind: 'query',
-    role: Role.ROLE_VIEWER,
-    run: async (_caller, request) => {
-      const size = pageSize(request);
-      const after = pageStart('groups', request);
-      const tree = await loadGroups(store.read);
-      // A separator below every other character: what is below a group comes right after it.
-      const key = (path: string): string => path.replaceAll('/', '\0');
-      const all = tree
-        .subtree(ROOT_GROUP.id)
-        .map((id) => ({ id, key: key(tree.path(id)) }))
-        .filter((group) => after === undefined || group.key > after)
-        .sort((one, other) => (one.key < other.key ? -1 : 1));
-      const { rows, nextPageToken } = page('groups', all.slice(0, size + 1), size, (group) => group.key);
-      const groups = rows.flatMap(({ id }) => {
-        const group = tree.get(id);
-        return group ? [groupMessage(tree, group)] : [];
-      });
-      return { groups, nextPageToken };
-    },
   };
 }
 

@@ -6,7 +6,7 @@ import type { PortRange } from '../gen/cordon/v1/network.js';
 import { atOnce, type Pieces } from '../turns.js';
 import { AddressError, isPlainAddress, parseAddressRange } from './address.js';
 
-const EXCLUSION_LIMITS = {
+export const EXCLUSION_LIMITS = {
   perList: 10_000,
   entries: 256,
   name: 128,

@@ -16,6 +16,7 @@ import { Session, type SessionDeps } from '../../server/link/session.js';
 import { Store } from '../../server/store/store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { MemoryTransport } from '../fakes/memory-transport.js';
+import { addDevices } from '../unit/server/device-rows.js';
 
 type Payload = NonNullable<ConnectRequest['payload']>;
 
@@ -152,27 +153,7 @@ export class LinkSite {
   /** A device that has enrolled and never connected. */
   async device(name: string): Promise<string> {
     const id = newId();
-    await this.store.write((tx) =>
-      tx
-        .insertInto('devices')
-        .values({
-          id,
-          name,
-          group_id: '',
-          tags_json: '[]',
-          agent_version: '',
-          enrolled_at: this.clock.wall(),
-          banned: 0,
-          clone_suspected: 0,
-          key_hash: '',
-          enrollment_token_id: '',
-          generation: 1,
-          observed_generation: 0,
-          rejection: '',
-          epoch: 0,
-        })
-        .execute(),
-    );
+    await addDevices(this.store, [{ id, name, enrolled_at: this.clock.wall() }]);
     return id;
   }
 

@@ -8,6 +8,7 @@ import { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
 import { newId } from '../../../shared/ids.js';
 import { Desk, settingsWith } from '../../story/desk.js';
 import { LinkSite } from '../../story/server-link-site.js';
+import { addDevices } from './device-rows.js';
 
 const rule = (name: string): Exclusion => Exclusion.fromPartial({ name });
 
@@ -124,31 +125,14 @@ describe('settings of a device', () => {
     it('of 10,000 devices change in one transaction well below a second', async function () {
       this.timeout(20_000);
       const group = await desk.group('fleet');
-      await site.store.write(async (tx) => {
-        for (let start = 0; start < 10_000; start += 1000) {
-          await tx
-            .insertInto('devices')
-            .values(
-              Array.from({ length: 1000 }, (_, index) => ({
-                id: newId(),
-                name: `web-${start + index}`,
-                group_id: group,
-                tags_json: '[]',
-                agent_version: '',
-                enrolled_at: 0,
-                banned: 0,
-                clone_suspected: 0,
-                key_hash: '',
-                enrollment_token_id: '',
-                generation: 1,
-                observed_generation: 1,
-                rejection: '',
-                epoch: 0,
-              })),
-            )
-            .execute();
-        }
-      });
+      await addDevices(
+        site.store,
+        Array.from({ length: 10_000 }, (_, index) => ({
+          name: `web-${index}`,
+          group_id: group,
+          observed_generation: 1,
+        })),
+      );
       await desk.policy('fleet');
       const made = await desk.task({ $case: 'groupId', value: 'fleet' });
       const started = performance.now();
