@@ -25,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   say('building a site: a server, three devices, an outside host, a host routed by the first device');
   const site = createSite({ devices: 3, routed: true });
-  const fleet = new Fleet(site.server);
+  const fleet = new Fleet(site.server, { cordon: 'program' });
   try {
     const byHand = await tellStory(site, fleet, say);
     const byItself = await tellOfDetection(site, fleet, say);

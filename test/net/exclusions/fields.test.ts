@@ -136,6 +136,18 @@ function examples(v: Family): Example[] {
       blocked: [udp('in', { local: 52 }), udp('in', { local: 55 }), udp('in', { local: 55, remote: 53 })],
     },
     {
+      title: 'remote ports, inbound',
+      exclusion: { direction: IN, protocol: UDP, remotePorts: port(123) },
+      passes: [udp('in', { remote: 123 })],
+      blocked: [udp('in', { remote: 124 }), udp('in', { local: 123 }), udp('out', { remote: 123 })],
+    },
+    {
+      title: 'local ports, outbound',
+      exclusion: { direction: OUT, protocol: TCP, localPorts: port(4000) },
+      passes: [tcp('out', { local: 4000 })],
+      blocked: [tcp('out', { local: 4001 }), tcp('out', { remote: 4000 }), tcp('in', { local: 4000 })],
+    },
+    {
       title: 'local and remote ports together',
       exclusion: { direction: OUT, protocol: UDP, localPorts: port(68), remotePorts: port(67) },
       passes: [udp('out', { local: 68, remote: 67 })],
@@ -166,6 +178,24 @@ function examples(v: Family): Example[] {
       exclusion: { direction: IN, protocol: TCP, localPorts: port(53), remoteAddresses: [range] },
       passes: [tcp('in', { remoteAt: 1 }), tcp('in', { remoteAt: 2 })],
       blocked: [tcp('in', { remoteAt: 3 }), tcp('in'), tcp('in', { remoteAt: 1, local: 54 })],
+    },
+    {
+      title: 'remote addresses, CIDR, inbound',
+      exclusion: { direction: IN, protocol: UDP, remoteAddresses: [network] },
+      passes: [udp('in', { remoteAt: 1 }), udp('in', { remoteAt: 2 })],
+      blocked: [udp('in', { remoteAt: 3 }), udp('in'), udp('out', { remoteAt: 1 })],
+    },
+    {
+      title: 'remote addresses, range, outbound',
+      exclusion: { direction: OUT, protocol: UDP, remoteAddresses: [range] },
+      passes: [udp('out', { remoteAt: 1 }), udp('out', { remoteAt: 2 })],
+      blocked: [udp('out', { remoteAt: 3 }), udp('out'), udp('in', { remoteAt: 1 })],
+    },
+    {
+      title: 'local addresses, outbound',
+      exclusion: { direction: OUT, protocol: UDP, localAddresses: [LOCAL[v][1]] },
+      passes: [udp('out', { localAt: 1 })],
+      blocked: [udp('out'), udp('out', { localAt: 2 }), udp('in', { localAt: 1 })],
     },
     {
       title: 'local addresses',

@@ -13,11 +13,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../../shared/package-root.js';
 import type { Host } from '../site/index.js';
+import { Operator } from './operator.js';
 
 /** A Cordon server and its agents as real processes on the hosts of a site, and the operator's command line. */
 export class Fleet {
   private readonly logs: WriteStream[] = [];
   private readonly processes = new Map<string, ChildProcess>();
+  private operator: Operator | undefined;
   private fingerprint = '';
   private readonly folder = mkdtempSync(join(tmpdir(), 'cordon-fleet-'));
 
@@ -26,6 +28,8 @@ export class Fleet {
     private readonly options: {
       /** Address by which agents and the command line reach the server. Default: its IPv4 address. */
       readonly serverAddress?: string;
+      /** How commands of the operator run: the program itself each time, or (default) one process that stays. */
+      readonly cordon?: 'program' | 'process';
     } = {},
   ) {}
 
@@ -139,7 +143,11 @@ export class Fleet {
 
   /** The same with something on standard input. */
   tryCliWith(input: string, ...args: readonly string[]): ReturnType<Host['exec']> {
-    return this.asOperator(join(packageRoot, 'bin', 'cordon'), args, input);
+    if (this.options.cordon === 'program') {
+      return this.asOperator(join(packageRoot, 'bin', 'cordon'), args, input);
+    }
+    this.operator ??= Operator.start(this.server, this.cliConfig);
+    return this.operator.call(args, input);
   }
 
   /** Runs a program on the server's host that is logged in as the operator; its failure is a code. */

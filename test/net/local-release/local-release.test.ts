@@ -125,9 +125,9 @@ describe('release at the device, and what the server makes of it', function () {
     };
     const before = await settings();
     expect(JSON.stringify(before), 'control').to.contain('10800s');
-    for (const word of ['/release_delay=1m', '/exclusions=none', '--release-delay=1m']) {
-      expect((await isolation('/disable', word)).code, word).to.equal(4);
-    }
+    const words = ['/release_delay=1m', '/exclusions=none', '--release-delay=1m'];
+    const ended = await Promise.all(words.map((word) => isolation('/disable', word)));
+    expect(ended.map(({ code }) => code)).to.deep.equal([4, 4, 4]);
     expect(await settings()).to.deep.equal(before);
   });
 
