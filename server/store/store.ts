@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import {
   Kysely,
   Migrator,
-  SqliteDialect,
   sql,
   type KyselyPlugin,
   type PluginTransformResultArgs,
@@ -15,6 +14,7 @@ import Sqlite from 'libsql';
 import { makeFolder } from '../../shared/folder.js';
 import { migrations } from './migrations.js';
 import type { Database } from './schema.js';
+import { FairSqliteDialect } from './fair-dialect.js';
 import { withStatementCache } from './statement-cache.js';
 import { GroupCommit, type Reader, type Tx } from './group-commit.js';
 
@@ -43,7 +43,7 @@ export class Store {
     file.pragma('synchronous = FULL');
     file.pragma('busy_timeout = 5000');
     const db = new Kysely<Database>({
-      dialect: new SqliteDialect({ database: withStatementCache(file) }),
+      dialect: new FairSqliteDialect({ database: withStatementCache(file) }),
       plugins: [bytesAsBuffers],
     });
     const migrator = new Migrator({
