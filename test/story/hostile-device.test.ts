@@ -11,13 +11,8 @@ import {
 } from '../../shared/gen/cordon/v1/audit_service.js';
 import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
-import type {
-  ObservedIsolation} from '../../shared/gen/cordon/v1/isolation.js';
-import {
-  IsolationEndCause,
-  IsolationMode,
-  IsolationState
-} from '../../shared/gen/cordon/v1/isolation.js';
+import type { ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import { IsolationEndCause, IsolationMode, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import {
   ListIsolationsRequest,
   ListIsolationsResponse,
