@@ -2,6 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../shared/clock.js';
 import { isPlainAddress } from '../../shared/exclusions/address.js';
+import { EXCLUSION_LIMITS } from '../../shared/exclusions/validate.js';
+import { FewAtATime, SYSTEM_LOOKUPS } from '../../shared/few-at-a-time.js';
 import type { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 
 /** Addresses of a host name, as the operating system resolves it. Rejects where there are none. */
@@ -13,32 +15,16 @@ export const systemLookup: Lookup = async (host) => {
   return [...new Set(found.map(({ address }) => address))];
 };
 
-/** As many as Node looks up at the same time, however many are asked for. */
-const AT_A_TIME = 2;
-
 /**
  * Asks for few names at a time, and never for one that is being looked up or waits for it. A resolver that nobody answers
  * takes 10 s and more for each name, and names are wanted again every 30 s: without a bound more and more would wait, and
  * no name would ever get its turn again, that of the server included.
  */
 export function fewAtATime(look: Lookup): Lookup {
+  const turns = new FewAtATime(SYSTEM_LOOKUPS);
   const wanted = new Map<string, Promise<readonly string[]>>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  const inTurn = async (host: string): Promise<readonly string[]> => {
-    if (running >= AT_A_TIME) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await look(host);
-    } finally {
-      wanted.delete(host);
-      const next = waiting.shift();
-      if (next) next();
-      else running -= 1;
-    }
-  };
   return (host) => {
-    const asked = wanted.get(host) ?? inTurn(host);
+    const asked = wanted.get(host) ?? turns.run(() => look(host)).finally(() => wanted.delete(host));
     wanted.set(host, asked);
     return asked;
   };
@@ -46,6 +32,8 @@ export function fewAtATime(look: Lookup): Lookup {
 
 /** No name may hold up an isolation for longer. */
 const LOOKUP_LIMIT_MS = 2000;
+/** As many addresses as an exclusion may list: whoever answers for a name must not fill the packet filter. */
+const MOST_ADDRESSES = EXCLUSION_LIMITS.entries;
 
 /**
  * Addresses of a host; none where it has no address or the answer takes too long. Answers that the packet filter cannot
@@ -86,7 +74,7 @@ export async function resolveHosts(
   const found = await Promise.all(hosts.map((host) => resolveWithin(clock, look, host)));
   return Object.fromEntries(
     hosts.map((host, index) => {
-      const addresses = [...(found[index] ?? [])].sort();
+      const addresses = [...(found[index] ?? [])].sort().slice(0, MOST_ADDRESSES);
       // A name is any text, also one that every object answers to (`constructor`).
       const before = Object.hasOwn(known, host) ? known[host] : undefined;
       return [host, addresses.length > 0 ? addresses : (before ?? [])];

@@ -30,6 +30,12 @@ describe('resolving the host names of exclusions', () => {
     });
   });
 
+  it('keeps no more addresses of a name than an exclusion may list', async () => {
+    const many = Array.from({ length: 4000 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+    const found = await resolveHosts(clock, answering(...many), ['a.example'], {});
+    expect(found['a.example']).to.have.length(256);
+  });
+
   it('looks few names up at a time, and none again that nobody has answered yet', async () => {
     const asked: string[] = [];
     const answers = new Map<string, () => void>();
