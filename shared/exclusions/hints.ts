@@ -6,6 +6,7 @@ import {
 } from '../gen/cordon/v1/exclusion.js';
 import { atOnce, type Pieces } from '../turns.js';
 import { BoxTree, Effort, type Span } from './box-tree.js';
+import { defaultExclusions } from './profiles.js';
 import { ANY, ANY_PORT, AXES, AXIS, reachOf, type Reach } from './reach.js';
 
 /** ExclusionHint lists hold no more. */
@@ -14,6 +15,9 @@ const MOST_HINTS = 100;
 const MOST_COMPARISONS = 1_500_000;
 /** Comparing two exclusions in full costs as much as so many looks at a node of the tree, and one more for each span. */
 const PAIR_COMPARISONS = 10;
+
+/** Profiles that every new list begins with. */
+const DEFAULT_PROFILES = new Set(defaultExclusions().map(({ source }) => source?.profileId));
 
 const {
   EXCLUSION_HINT_KIND_REDUNDANT: REDUNDANT,
@@ -56,7 +60,7 @@ export function* hintsOf(
     hints.push({ kind: REDUNDANT, name: name(index), other: name(other), detail });
   }
   for (const [index, exclusion] of enabled.entries()) {
-    if (!isWide(exclusion, reaches[index])) continue;
+    if (isUsual(exclusion) || !isWide(exclusion, reaches[index])) continue;
     hints.push({ kind: WIDE, name: exclusion.name, other: '', detail: whyWide(exclusion) });
   }
   for (const [index, other] of overlapping) {
@@ -169,6 +173,11 @@ function whyNothing({ protocol, localAddresses, remoteAddresses }: Exclusion): s
     return 'ICMPv6 is a protocol of IPv6 and the addresses are IPv4; ICMP is protocol 1';
   }
   return 'local_addresses and remote_addresses have no IP version in common, so no packet has both';
+}
+
+/** Every list begins with these rules; docs/security.md says what can be carried out through them. */
+function isUsual({ source }: Exclusion): boolean {
+  return source !== undefined && DEFAULT_PROFILES.has(source.profileId);
 }
 
 /** Data leaves through a connection that this computer opens to anywhere, or that anybody opens to any of its ports. */

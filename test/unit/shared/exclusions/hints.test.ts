@@ -114,6 +114,12 @@ describe('hints about exclusions', () => {
     });
   }
 
+  it('says nothing of that about the rules that every list begins with', () => {
+    const dns = defaultExclusions().find(({ name }) => name === 'DNS queries (UDP)');
+    expect(wide({ ...dns })).to.equal(false);
+    expect(wide({ ...dns, source: undefined }), 'the same, written by hand').to.equal(true);
+  });
+
   it('warns of rules through which any program can carry data out', () => {
     expect(wide({ direction: OUT, protocol: 17, remotePorts: ports(53) })).to.equal(true);
     expect(wide({ direction: OUT, remoteAddresses: ['0.0.0.0/1', '128.0.0.0/1'] })).to.equal(true);
