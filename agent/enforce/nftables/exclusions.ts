@@ -70,13 +70,20 @@ export function renderExclusions(
     group.rules.push(rule);
     byCgroup.set(cgroup.path, group);
   }
-  const { sets, matchers } = renderSets(anyProgram, prefix);
+  const { sets, matchers, cut, ...budget } = renderSets(anyProgram, prefix);
+  let { rangeSets } = budget;
   const allSets = [...sets];
+  const allCut = [...cut];
   const programs: Program[] = [];
   for (const [index, { cgroup, rules: own }] of [...byCgroup.values()].entries()) {
-    const rendered = renderSets(own, `${prefix}_program_${index}`);
+    const rendered = renderSets(own, `${prefix}_program_${index}`, rangeSets);
+    ({ rangeSets } = rendered);
     allSets.push(...rendered.sets);
+    allCut.push(...rendered.cut);
     programs.push({ cgroup, matchers: rendered.matchers });
+  }
+  for (const { name } of allCut) {
+    unsupported.push({ name, detail: 'in part: its ranges cross those of too many others; write fewer' });
   }
   return { sets: allSets, matchers, programs: (way) => programRules(programs, prefix, way), unsupported };
 }

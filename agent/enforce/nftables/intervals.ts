@@ -14,11 +14,22 @@ const MOST_LOOKS = 64;
  * that are nested in each other and differ in other fields multiply when they are cut, so boxes that do are shared out to
  * several sets, the small ones apart from the large ones.
  * @param boxes all with the same fields, at least one
+ * @param quota where it is used up the largest boxes are left out: what they would let pass stays blocked
  */
-export function disjoint(boxes: readonly Box[]): Box[][] {
+export function disjoint(boxes: readonly Box[], quota: Quota): Box[][] {
   const merged = mergeAlong(mergeAlong(boxes, 0), (boxes[0]?.length ?? 1) - 1);
   const sized = merged.map((box) => ({ box, size: sizeOf(box) }));
-  return share(sized.sort((a, b) => a.size - b.size));
+  return share(
+    sized.sort((a, b) => a.size - b.size),
+    quota,
+  );
+}
+
+/** Sets that may still be made. Each costs time to make, to load and for every packet. */
+export interface Quota {
+  left: number;
+  /** Whether there were more boxes than it lasted for. */
+  exceeded: boolean;
 }
 
 interface Sized {
@@ -47,8 +58,12 @@ function mergeAlong(boxes: readonly Box[], axis: number): Box[] {
   );
 }
 
-function share(sized: readonly Sized[]): Box[][] {
+function share(sized: readonly Sized[], quota: Quota): Box[][] {
   if (sized.length === 0) return [];
+  if (quota.left === 0) {
+    quota.exceeded = true;
+    return [];
+  }
   const budget =
     sized.length === 1
       ? { pieces: Infinity, looks: Infinity }
@@ -58,9 +73,12 @@ function share(sized: readonly Sized[]): Box[][] {
     0,
     budget,
   );
-  if (cut) return [cut];
+  if (cut) {
+    quota.left -= 1;
+    return [cut];
+  }
   const at = border(sized);
-  return [...share(sized.slice(0, at)), ...share(sized.slice(at))];
+  return [...share(sized.slice(0, at), quota), ...share(sized.slice(at), quota)];
 }
 
 /** Where sizes differ most: networks lie beside each other, and within larger ones. The middle, if all are alike. */

@@ -8,7 +8,7 @@ import {
   type Interval,
 } from '../../../shared/exclusions/intervals.js';
 import type { Rule } from '../plan.js';
-import { addressText, disjoint, numberText, type Box } from './intervals.js';
+import { addressText, disjoint, numberText, type Box, type Quota } from './intervals.js';
 
 /** A named set of the table. */
 export interface NftSet {
@@ -44,32 +44,61 @@ interface Part {
 const ICMP = 1;
 const ICMPV6 = 58;
 
+/**
+ * Sets of ranges for the connections that one side opens. Thousands of ranges that cross each other need thousands of sets:
+ * making and loading them would take longer than anybody waits, and the computer would stay open.
+ */
+const MOST_RANGE_SETS = 128;
+
+export interface RenderedSets {
+  readonly sets: readonly NftSet[];
+  readonly matchers: readonly Matcher[];
+  /** Rules of which a part may stay blocked, because there were no more sets for it. */
+  readonly cut: readonly Rule[];
+  /** Sets of ranges that may still be made. */
+  readonly rangeSets: number;
+}
+
 /** Rules as sets and the lines that ask them: a set of single values and some of ranges for each form that occurs. */
 export function renderSets(
   rules: readonly Rule[],
   prefix: string,
-): { readonly sets: readonly NftSet[]; readonly matchers: readonly Matcher[] } {
-  const groups = new Map<string, { readonly form: Form; readonly parts: Part[] }>();
-  for (const part of rules.flatMap(partsOf)) {
-    const { family, fields } = part.form;
-    const name = [prefix, ...(family === undefined ? [] : [`ipv${family}`]), ...fields].join('_');
-    const group = groups.get(name) ?? { form: part.form, parts: [] };
-    group.parts.push(part);
-    groups.set(name, group);
+  rangeSets: number = MOST_RANGE_SETS,
+): RenderedSets {
+  const groups = new Map<string, { readonly form: Form; readonly parts: Part[]; readonly rules: Rule[] }>();
+  for (const rule of rules) {
+    for (const part of partsOf(rule)) {
+      const { family, fields } = part.form;
+      const name = [prefix, ...(family === undefined ? [] : [`ipv${family}`]), ...fields].join('_');
+      const group = groups.get(name) ?? { form: part.form, parts: [], rules: [] };
+      group.parts.push(part);
+      group.rules.push(rule);
+      groups.set(name, group);
+    }
   }
   const sets: NftSet[] = [];
   const matchers: Matcher[] = [];
-  for (const [name, { form, parts }] of groups) {
+  const cut = new Set<Rule>();
+  const quota: Quota = { left: rangeSets, exceeded: false };
+  for (const [name, { form, parts, rules: own }] of groups) {
     if (form.fields.length === 0) {
       matchers.push(() => familyText(form));
       continue;
     }
-    for (const set of setsOf(name, form, parts)) {
+    quota.exceeded = false;
+    const made = setsOf(name, form, parts, quota);
+    if (quota.exceeded) {
+      for (const [index, { intervals }] of parts.entries()) {
+        const rule = own[index];
+        if (rule && intervals.flat().some(({ first, last }) => first !== last)) cut.add(rule);
+      }
+    }
+    for (const set of made) {
       sets.push(set);
       matchers.push((way) => `${familyText(form)} ${fieldsText(form, way)} @${set.name}`.trimStart());
     }
   }
-  return { sets, matchers };
+  return { sets, matchers, cut: [...cut], rangeSets: quota.left };
 }
 
 /** A rule in each IP version that has packets for it. ICMP belongs to IPv4 and ICMPv6 to IPv6. */
@@ -100,7 +129,7 @@ function partsOf(rule: Rule): Part[] {
   });
 }
 
-function setsOf(name: string, form: Form, parts: readonly Part[]): NftSet[] {
+function setsOf(name: string, form: Form, parts: readonly Part[], quota: Quota): NftSet[] {
   const type = form.fields.map((field) => typeText(field, form.family)).join(' . ');
   const single = new Set<string>();
   // Protocols are no ranges: neighbours must not become one.
@@ -118,7 +147,7 @@ function setsOf(name: string, form: Form, parts: readonly Part[]): NftSet[] {
   }
   const layers: string[][] = [];
   for (const boxes of ranged.values()) {
-    for (const [layer, pieces] of disjoint(boxes).entries()) {
+    for (const [layer, pieces] of disjoint(boxes, quota).entries()) {
       const elements = (layers[layer] ??= []);
       for (const piece of pieces) elements.push(elementText(form, piece));
     }

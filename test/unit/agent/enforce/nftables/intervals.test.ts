@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { addressText, disjoint, type Box } from '../../../../../agent/enforce/nftables/intervals.js';
+import {
+  addressText,
+  disjoint,
+  type Box,
+  type Quota,
+} from '../../../../../agent/enforce/nftables/intervals.js';
 import { parseAddressRange } from '../../../../../shared/exclusions/address.js';
 import { addressIntervals, union, type Interval } from '../../../../../shared/exclusions/intervals.js';
 
@@ -12,6 +17,8 @@ const box: fc.Arbitrary<Box> = fc.tuple(interval(5), interval(5), interval(5));
 const holds = ({ first, last }: Interval, value: number): boolean => first <= value && value <= last;
 const small = Array.from({ length: 6 }, (_, index) => index);
 const numbers = Array.from({ length: 13 }, (_, index) => index);
+
+const ample = (): Quota => ({ left: 1000, exceeded: false });
 
 describe('intervals', () => {
   it('keeps exactly the same numbers in a union', () => {
@@ -29,7 +36,7 @@ describe('intervals', () => {
   it('keeps exactly the same points in disjoint boxes, each in one box of its set', () => {
     fc.assert(
       fc.property(fc.array(box, { minLength: 1, maxLength: 10 }), (boxes) => {
-        const sets = disjoint(boxes);
+        const sets = disjoint(boxes, ample());
         const covers = (one: Box, point: readonly number[]): boolean =>
           one.every((side, axis) => holds(side, point[axis] ?? -1));
         for (const x of small) {
@@ -51,7 +58,7 @@ describe('intervals', () => {
       range(index, 1000 - index),
       range(index * 3, index * 3),
     ]);
-    const total = disjoint(nested).flat().length;
+    const total = disjoint(nested, ample()).flat().length;
     expect(total).to.be.at.most(nested.length * 8);
   });
 
@@ -65,7 +72,7 @@ describe('intervals', () => {
       range(9000 + index * 2, 9000 + index * 2),
     ]);
     const mixed = networks.flatMap((one, index) => [one, ...around.slice(index, index + 1)]);
-    expect(disjoint(mixed)).to.have.length(2);
+    expect(disjoint(mixed, ample())).to.have.length(2);
   });
 
   it('reads every form of an IPv6 address that a plan can hold', () => {

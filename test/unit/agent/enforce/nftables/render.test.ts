@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { renderPlan, type RenderContext } from '../../../../../agent/enforce/nftables/render.js';
 import { compilePlan, type Plan } from '../../../../../agent/enforce/plan.js';
-import type { Exclusion } from '../../../../../shared/gen/cordon/v1/exclusion.js';
+import { ExclusionDirection, type Exclusion } from '../../../../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../../../../shared/gen/cordon/v1/isolation.js';
 
 type Exclusions = Partial<Exclusion>[];
@@ -154,5 +154,26 @@ describe('rendering a plan for nftables', () => {
     );
     expect(renderPlan(plan([], 0), user).text).to.contain('ipv4 timeout 1ms');
     expect(renderPlan(plan([]), user).text).to.contain('elements = { ipv4, ipv6 }');
+  });
+
+  it('stays small where thousands of ranges cross each other: what has no set left stays blocked, and is reported', () => {
+    const crossing: Exclusions = Array.from({ length: 4000 }, (_, index) => ({
+      name: `rule ${index}`,
+      direction: ExclusionDirection.EXCLUSION_DIRECTION_OUTBOUND,
+      protocol: 6,
+      remoteAddresses: [`10.0.0.0-10.255.${(index * 7919) % 256}.${index % 256}`],
+      remotePorts: [{ first: 1 + ((index * 104_729) % 20_000), last: 30_000 + ((index * 31_337) % 30_000) }],
+      localPorts: [{ first: 1 + ((index * 49_999) % 20_000), last: 30_000 + ((index * 7_877) % 30_000) }],
+    }));
+    const plain: Exclusions = [{ name: 'plain', protocol: 6, remotePorts: [{ first: 443, last: 443 }] }];
+    const { counts, unsupported, text } = renderPlan(plan([...crossing, ...plain]), user);
+    const ranges = [...counts.keys()].filter((name) => name.includes('_ranges_'));
+    expect(ranges.length).to.be.within(1, 128);
+    const names = unsupported.map(({ name }) => name);
+    expect(names).to.include('rule 0').and.not.to.include('plain');
+    expect(unsupported[0]?.detail).to.match(/^in part: /);
+    expect(chain(text, 'opened_here_out')).to.include(
+      'meta l4proto . th dport @opened_out_protocol_remote_port accept',
+    );
   });
 });
