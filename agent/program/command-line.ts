@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { printable } from '../../shared/command-line/printable.js';
 import { usageProblem } from '../../shared/command-line/usage.js';
 import { version } from '../../shared/package-root.js';
 import { enrollOnce } from './enroll.js';
@@ -92,7 +93,7 @@ export async function runCommandLine(
   } catch (error) {
     const failure = error instanceof CommanderError ? usageFailure(error, program, args) : explain(error);
     if (!failure) return 0;
-    complain(`cordon-agent: ${failure.text}`);
+    complain(`cordon-agent: ${printable(failure.text)}`);
     return failure.exitCode;
   }
 }
