@@ -54,7 +54,7 @@ describe('the connection of the store', () => {
     };
     await costOf(1_000);
     const few = await costOf(1_000);
-    // Waking all of them each time costs a hundred times as much here.
+    // Waking all of them each time costs more than ten times as much here.
     expect(await costOf(16_000)).to.be.below(8 * few);
   }).timeout(60_000);
 });
