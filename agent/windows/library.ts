@@ -1,0 +1,37 @@
+import { win32 } from 'node:path';
+import type { IKoffiLib } from 'koffi';
+
+/** A call to Windows failed. The message names the call, the code and, where the caller knows, what to do. */
+export class WindowsError extends Error {
+  override readonly name = 'WindowsError';
+
+  constructor(
+    /** Function that failed. */
+    readonly call: string,
+    /** Code of winerror.h. */
+    readonly code: number,
+    hint = '',
+  ) {
+    super(`${call} failed with Windows error ${code}${hint === '' ? '' : `: ${hint}`}`);
+  }
+}
+
+/** Folder of the system's own libraries. */
+export function systemFolder(): string {
+  return win32.join(process.env['SystemRoot'] ?? 'C:\\Windows', 'System32');
+}
+
+/**
+ * Loads a library of Windows from the system folder, by its whole path: a file of the same name beside the program or in
+ * the search path is never taken.
+ * @param name for example `advapi32.dll`
+ * @param path another place, for tests
+ * @throws Error where there is no such library, or koffi cannot be loaded
+ */
+export async function systemLibrary(
+  name: string,
+  path = win32.join(systemFolder(), name),
+): Promise<IKoffiLib> {
+  const { default: koffi } = await import('koffi');
+  return koffi.load(path);
+}
