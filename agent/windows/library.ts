@@ -1,5 +1,5 @@
 import { win32 } from 'node:path';
-import type { IKoffiLib } from 'koffi';
+import type { LibraryHandle } from 'koffi';
 
 /** A call to Windows failed. The message names the call, the code and, where the caller knows, what to do. */
 export class WindowsError extends Error {
@@ -31,7 +31,7 @@ export function systemFolder(): string {
 export async function systemLibrary(
   name: string,
   path = win32.join(systemFolder(), name),
-): Promise<IKoffiLib> {
+): Promise<LibraryHandle> {
   const { default: koffi } = await import('koffi');
   return koffi.load(path);
 }
