@@ -72,8 +72,15 @@ const flags = fc.constantFrom<TcpFlags[]>(
   { syn: false, ack: false, fin: false, rst: true },
 );
 
-/** @param icmpTypes of the messages of this IP version */
-export function transport(version: 4 | 6, icmpTypes: readonly number[]): fc.Arbitrary<Transport> {
+/**
+ * @param icmpTypes of the messages of this IP version
+ * @param others numbers of protocols without ports
+ */
+export function transport(
+  version: 4 | 6,
+  icmpTypes: readonly number[],
+  others: readonly number[] = OTHERS,
+): fc.Arbitrary<Transport> {
   const ends = { localPort: fc.constantFrom(...PORTS), remotePort: fc.constantFrom(...PORTS) };
   return fc.oneof(
     { weight: 4, arbitrary: fc.record({ protocol: fc.constant('tcp' as const), ...ends, flags }) },
@@ -82,6 +89,6 @@ export function transport(version: 4 | 6, icmpTypes: readonly number[]): fc.Arbi
       protocol: fc.constant(version === 4 ? ('icmp' as const) : ('icmpv6' as const)),
       type: fc.constantFrom(...icmpTypes),
     }),
-    fc.record({ protocol: fc.constant('other' as const), number: fc.constantFrom(...OTHERS) }),
+    fc.record({ protocol: fc.constant('other' as const), number: fc.constantFrom(...others) }),
   );
 }

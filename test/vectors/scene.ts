@@ -55,6 +55,13 @@ export const OWNERS = {
     token: [LOCAL_SYSTEM, serviceSid(AGENT_SERVICE)],
     cgroup: 'system.slice/cordon-agent.service',
   },
+  /** A program that the agent started. */
+  child: {
+    name: 'child',
+    executable: 'C:\\Windows\\System32\\msg.exe',
+    token: [LOCAL_SYSTEM, serviceSid(AGENT_SERVICE)],
+    cgroup: 'system.slice/cordon-agent.service',
+  },
   /** The agent's executable, run by somebody else. */
   impostor: {
     name: 'impostor',
@@ -119,7 +126,7 @@ export function packetOn(platform: 'windows' | 'linux', probe: Probe): Packet {
     transport,
     loopback,
     openedBy: openerOf(probe),
-    isAgents: probe.owner === 'agent',
+    isAgents: probe.owner === 'agent' || (platform === 'linux' && owner.cgroup === OWNERS.agent.cgroup),
     belongsTo: (application, openedBy) =>
       platform === 'windows'
         ? windowsKnows(application, openedBy) && isOnWindows(application, owner)

@@ -8,7 +8,7 @@ import { LAYERS, FIELDS, type Field, type Layer } from '../../agent/enforce/wfp/
 import type { FieldValue } from '../../agent/enforce/wfp/match.js';
 import { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
-import { exclusion, family, LOCAL, REMOTE, transport } from './generators.js';
+import { exclusion, family, LOCAL, OTHERS, REMOTE, transport } from './generators.js';
 import { appIdOf, OWNERS, packetOn, PROGRAMS, WINDOWS, type Owner, type Probe } from './scene.js';
 import { differenceOf } from './differences.js';
 
@@ -23,13 +23,16 @@ const ICMP_TYPES = {
   6: [1, 2, 3, 4, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 143],
 } as const;
 
+/** ICMPv6 over IPv4 and ICMP over IPv6. */
+const WRONG_VERSION = { 4: [58], 6: [1] } as const;
+
 const probe: fc.Arbitrary<Probe> = family.chain((version) =>
   fc
     .record({
       way: fc.constantFrom('in' as const, 'out' as const),
       local: fc.constantFrom<string>(...LOCAL[version]),
       remote: fc.constantFrom<string>(...REMOTE[version]),
-      transport: transport(version, ICMP_TYPES[version]),
+      transport: transport(version, ICMP_TYPES[version], [...OTHERS, ...WRONG_VERSION[version]]),
       loopback: fc.constantFrom(...Array<boolean>(15).fill(false), true),
       owner: fc.constantFrom(...(Object.keys(OWNERS) as (keyof typeof OWNERS)[])),
       // Often enough to the server, or nothing would ever be the agent's own channel.

@@ -9,7 +9,7 @@ import { validateExclusions } from '../../../../../shared/exclusions/validate.js
 import { verdictOf } from '../../../../nft-model/evaluate.js';
 import { parseRuleset } from '../../../../nft-model/parse.js';
 import { differenceOf, DIFFERENCES } from '../../../../vectors/differences.js';
-import { LINUX, OWNERS, packetOn, WINDOWS } from '../../../../vectors/scene.js';
+import { LINUX, OWNERS, packetOn, WINDOWS, type Probe } from '../../../../vectors/scene.js';
 import { cases, CONTEXT, flowOf, processOf, vectors, type Vector } from '../../../../vectors/vectors.js';
 
 /** CORDON_MODEL_SETS and CORDON_MODEL_SEED ask for more plans and for others. */
@@ -59,6 +59,44 @@ describe('one plan on both platforms', () => {
     expect(counts.accepted / compared).to.be.within(0.2, 0.8);
     const listed = DIFFERENCES.filter(({ about }) => about !== undefined).map(({ title }) => title);
     expect([...met].sort(), 'differences that no packet met').to.deep.equal(listed.sort());
+  });
+
+  it('does not take types of ICMP for ports, even in a plan that validation would refuse', () => {
+    const [first] = cases(1, SEED);
+    if (!first) throw new Error('no case');
+    const ports = [{ first: 0, last: 15 }];
+    const rule = {
+      name: 'ports without a protocol',
+      inbound: true,
+      outbound: true,
+      protocol: undefined,
+      localPorts: ports,
+      remotePorts: [],
+      localAddresses: [],
+      remoteAddresses: [],
+      application: undefined,
+    };
+    const plan = { ...first.plan, rules: [rule] };
+    const wfp = candidates(filtersOf(plan, WINDOWS).filters);
+    for (const [transport, wanted] of [
+      [{ protocol: 'icmp', type: 10 }, 'block'],
+      [{ protocol: 'other', number: 47 }, 'block'],
+      [{ protocol: 'udp', localPort: 10, remotePort: 10 }, 'permit'],
+    ] as const) {
+      const probe: Probe = {
+        way: 'out',
+        local: '192.0.2.11',
+        remote: '192.0.2.2',
+        transport,
+        loopback: false,
+        owner: 'browser',
+      };
+      const packet = packetOn('windows', probe);
+      const seen = classify(packet, processOf(probe));
+      if (seen.kind === 'not-seen') throw new Error('not seen');
+      expect(arbitrate(wfp, [SUBLAYER], seen, 'run').kind, JSON.stringify(probe)).to.equal(wanted);
+      expect(judge(plan, packet).kind === 'accept').to.equal(wanted === 'permit');
+    }
   });
 
   it('gives vectors that stay the same through JSON', () => {
