@@ -52,7 +52,10 @@ export interface Case {
 }
 
 const CASE = fc.tuple(
-  fc.array(fc.oneof(exclusion([]), exclusion(PROGRAMS)), { minLength: 1, maxLength: 8 }),
+  fc.array(fc.oneof({ weight: 2, arbitrary: exclusion([]) }, exclusion(PROGRAMS)), {
+    minLength: 1,
+    maxLength: 10,
+  }),
   fc.array(probe, { minLength: 16, maxLength: 16 }),
 );
 
