@@ -14,7 +14,7 @@ import { flowOf, processOf, type Vector } from '../../../../vectors/vector.js';
 import { cases, vectors } from '../../../../vectors/vectors.js';
 
 /** CORDON_MODEL_SETS and CORDON_MODEL_SEED ask for more plans and for others. */
-const SETS = Number(process.env['CORDON_MODEL_SETS'] ?? 400);
+const SETS = Number(process.env['CORDON_MODEL_SETS'] ?? 300);
 const SEED = Number(process.env['CORDON_MODEL_SEED'] ?? 20_240_611);
 const PAIRS = 2000;
 
