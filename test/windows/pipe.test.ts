@@ -6,7 +6,7 @@ describe('the local service on Windows', function () {
   let windows: Wine | undefined;
   afterEach(() => windows?.close());
 
-  for (const suite of ['pipe-server']) {
+  for (const suite of ['pipe-server', 'pipe-command-line']) {
     itNeeding(wine, `passes under Wine: ${suite}`, async () => {
       windows = Wine.make();
       await expectSuite(windows, `test/windows/suites/${suite}.wine.js`, { timeoutMs: 150_000 });
