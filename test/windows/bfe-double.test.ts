@@ -19,6 +19,7 @@ const CASES: Readonly<Record<string, string>> = {
   locks: 'has who wants the lock wait, as long as the session said',
   faults: 'fails, delays and loses calls on request',
   phases: 'is gone with its static filters when the service stops, and forgets handles',
+  cycles: 'has nothing left of a thousand transactions',
   applications: 'names a file by its path below the device, in lower case',
   security: 'keeps security descriptors',
 };

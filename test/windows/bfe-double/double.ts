@@ -39,7 +39,7 @@ export class BfeDouble {
     return new BfeDouble(wine, built, folder);
   }
 
-  /** What it held when it last wrote that down: after every commit at once, counters within some 20 ms. */
+  /** What it held when it last wrote that down: after every commit at once, counters in the next pause between calls. */
   dump(): BfeDump {
     return JSON.parse(readFileSync(join(this.folder, 'dump.json'), 'utf8')) as BfeDump;
   }

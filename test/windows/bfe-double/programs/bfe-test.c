@@ -121,12 +121,32 @@ static void listen_case(void) {
   HANDLE engine = open_engine(0, 0), handle;
   FWPM_FILTER_SUBSCRIPTION0 all = {.flags = FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_ADD | FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_DELETE};
   EXPECT(FwpmFilterSubscribeChanges0(engine, &all, changed, "seen", &handle), 0);
+  FWPM_FILTER_ENUM_TEMPLATE0 template = {.layerKey = connect_v6, .actionMask = 0xffffffff};
+  FWPM_FILTER_SUBSCRIPTION0 elsewhere = {.enumTemplate = &template, .flags = FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_ADD};
+  EXPECT(FwpmFilterSubscribeChanges0(engine, &elsewhere, changed, "seen elsewhere", &handle), 0);
+  template.layerKey = GUID_NULL;
+  EXPECT(FwpmFilterSubscribeChanges0(engine, &elsewhere, changed, "", &handle), FWP_E_LAYER_NOT_FOUND);
+  elsewhere.flags = 0;
+  EXPECT(FwpmFilterSubscribeChanges0(engine, &elsewhere, changed, "", &handle), FWP_E_INVALID_FLAGS);
   /* Its own changes are none of its news. */
   EXPECT(add_sublayer(engine, 2, 0, 0), 0);
   EXPECT(add_filter(engine, 20, 2, 0), 0);
-  printf("ready\n");
+  printf("%s\n", failures ? "failed" : "ready");
   fflush(stdout);
   Sleep(60000);
+}
+
+/* Many transactions one after the other: nothing may be left of them. */
+static void cycles_case(void) {
+  HANDLE engine = open_engine(0, 0);
+  EXPECT(add_sublayer(engine, 2, 0, 0), 0);
+  for (int i = 0; i < 1000 && failures == 0; i++) {
+    EXPECT(FwpmTransactionBegin0(engine, 0), 0);
+    EXPECT(i % 2 == 0 ? add_filter(engine, 10, 2, 0) : delete_filter(engine, 10), 0);
+    EXPECT(FwpmTransactionCommit0(engine), 0);
+    EXPECT(count_filters(engine, 0), i % 2 == 0 ? 1 : 0);
+  }
+  EXPECT(FwpmEngineClose0(engine), 0);
 }
 
 /* Adds two filters and deletes one, from outside. */
@@ -147,7 +167,8 @@ static const struct {
              {L"values", values_case},           {L"enumeration", enumeration_case},   {L"memory", memory_case},
              {L"sessions", sessions_case},       {L"locks", locks_case},               {L"faults", faults_case},
              {L"phases", phases_case},           {L"applications", applications_case}, {L"security", security_case},
-             {L"stay", stay_case},               {L"listen", listen_case},             {L"change", change_case}};
+             {L"stay", stay_case},               {L"listen", listen_case},             {L"change", change_case},
+             {L"cycles", cycles_case}};
 
 int wmain(int count, WCHAR **words) {
   for (size_t i = 0; count > 1 && i < ARRAYSIZE(cases); i++) {
