@@ -147,15 +147,15 @@ class FakeEngine implements WfpEngine {
     return Promise.resolve(path.includes('missing') ? undefined : Buffer.from(text, 'utf16le'));
   }
 
-  close(): Promise<void> {
-    this.lost = true;
+  async close(): Promise<void> {
     this.listeners.clear();
     this.closed();
-    return Promise.resolve();
+    await this.call('FwpmEngineClose0');
+    this.lost = true;
   }
 
   [Symbol.dispose](): void {
-    void this.close();
+    this.close().catch(() => undefined);
   }
 
   addProvider: WfpObjects['addProvider'] = (provider) => this.transaction((in_) => in_.addProvider(provider));

@@ -35,7 +35,8 @@ export class EngineKeeper {
   async close(): Promise<void> {
     const { engine } = this;
     this.engine = undefined;
-    await engine?.close();
+    // One that is lost cannot be closed, and need not be: it ends with this process at the latest.
+    await engine?.close().catch(() => undefined);
   }
 
   private async attempt<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
@@ -63,7 +64,7 @@ export class EngineKeeper {
         // By now another session may be the one that is kept.
         if (late) await engine.close();
         else this.engine = engine;
-        return work(engine);
+        return await work(engine);
       };
       run().then(resolve, reject).finally(cancel);
     });
@@ -71,7 +72,7 @@ export class EngineKeeper {
 
   /** Nobody waits for the end of a session that may not answer any more. */
   private abandon(): void {
-    this.close().catch(() => undefined);
+    void this.close();
   }
 }
 
