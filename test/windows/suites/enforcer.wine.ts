@@ -215,17 +215,20 @@ describe('the WFP enforcer on the library of Windows', function () {
     bfe.control('history on');
     await enforcer.apply(wfpPlan());
     const { version: from } = bfe.dump();
-    for (const plan of [wfpPlan([WEB]), wfpPlan([RANGES]), wfpPlan([WEB, RANGES])]) await enforcer.apply(plan);
+    for (const plan of [wfpPlan([WEB]), wfpPlan([RANGES]), wfpPlan([WEB, RANGES])])
+      await enforcer.apply(plan);
     bfe.control('stop', 'start');
     await enforcer.apply(wfpPlan([PROGRAM]));
     const { version: to } = bfe.dump();
     expect(to - from).to.be.at.least(4);
     for (let version = from; version <= to; version++) {
-      const blocks = bfe.dumpOf(version).filters.filter(
-        ({ action, conditions }) => action === 'block' && conditions.length === 0,
-      );
+      const blocks = bfe
+        .dumpOf(version)
+        .filters.filter(({ action, conditions }) => action === 'block' && conditions.length === 0);
       for (const lifetime of ['persistent', 'boot-time']) {
-        const layers = blocks.filter((block) => block.lifetime === lifetime).map(({ layerName }) => layerName);
+        const layers = blocks
+          .filter((block) => block.lifetime === lifetime)
+          .map(({ layerName }) => layerName);
         expect(layers, `version ${version}`).to.have.members(ALE_LAYERS);
       }
     }

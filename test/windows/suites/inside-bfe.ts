@@ -42,8 +42,6 @@ export class InsideBfe {
   /** Calls after `since`, a number that `dump().journal` gave. */
   journal(since: number): JournalEntry[] {
     const lines = readFileSync(`${FOLDER}\\journal.jsonl`, 'utf8').split('\n').slice(0, -1);
-    return lines
-      .map((line) => JSON.parse(line) as JournalEntry)
-      .filter(({ sequence }) => sequence > since);
+    return lines.map((line) => JSON.parse(line) as JournalEntry).filter(({ sequence }) => sequence > since);
   }
 }
