@@ -5,6 +5,7 @@ import { isSessionLost, WfpError } from './errors.js';
 
 /** BFE answers within milliseconds, and a transaction gives up on its lock long before this. */
 const ANSWER_WITHIN_MS = 60_000;
+const NO_ANSWER = `BFE hangs: a call has not come back within ${ANSWER_WITHIN_MS / 1000} s; restart the computer if it stays so`;
 
 /**
  * Keeps one session of the filter engine open from its first use on. One that has become useless is replaced, and the work
@@ -12,6 +13,8 @@ const ANSWER_WITHIN_MS = 60_000;
  */
 export class EngineKeeper {
   private engine: WfpEngine | undefined;
+  /** A call that was given up has not come back yet. */
+  private stuck = false;
 
   constructor(
     private readonly open: () => Promise<WfpEngine>,
@@ -49,15 +52,14 @@ export class EngineKeeper {
   }
 
   private inTime<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
+    // Each call that hangs holds a thread of this process, and there are few.
+    if (this.stuck) return Promise.reject(new EnforceError(NO_ANSWER));
     return new Promise((resolve, reject) => {
       let late = false;
       const cancel = this.clock.after(ANSWER_WITHIN_MS, () => {
-        late = true;
+        late = this.stuck = true;
         this.abandon();
-        const seconds = ANSWER_WITHIN_MS / 1000;
-        reject(
-          new EnforceError(`BFE did not answer within ${seconds} s; restart the computer if it stays so`),
-        );
+        reject(new EnforceError(NO_ANSWER));
       });
       const run = async (): Promise<T> => {
         const engine = this.engine ?? (await this.open());
@@ -66,7 +68,11 @@ export class EngineKeeper {
         else this.engine = engine;
         return await work(engine);
       };
-      run().then(resolve, reject).finally(cancel);
+      const ended = (): void => {
+        cancel();
+        if (late) this.stuck = false;
+      };
+      run().then(resolve, reject).finally(ended);
     });
   }
 
