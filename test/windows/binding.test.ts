@@ -10,11 +10,17 @@ describe('the binding of WFP under Wine', function () {
 
   const both = { met: wine.met && mingw.met, why: wine.met ? mingw.why : wine.why };
 
-  itNeeding(both, 'is understood by the double of BFE, and understands it', async () => {
-    windows = Wine.make();
-    BfeDouble.install(windows);
-    await expectSuite(windows, 'test/windows/suites/binding.wine.js', { timeoutMs: 150_000 });
-  });
+  for (const [title, suite] of [
+    ['sends every object as meant, and reads it back', 'objects'],
+    ['makes transactions, and says who is in the way', 'transactions'],
+    ['keeps sessions and subscriptions, and leaves nothing behind', 'sessions'],
+  ] as const) {
+    itNeeding(both, title, async () => {
+      windows = Wine.make();
+      BfeDouble.install(windows);
+      await expectSuite(windows, `test/windows/suites/binding-${suite}.wine.js`, { timeoutMs: 150_000 });
+    });
+  }
 
   itNeeding(wine, 'says that there is no filter engine where there is none', async () => {
     windows = Wine.make();

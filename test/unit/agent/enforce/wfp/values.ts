@@ -196,17 +196,15 @@ export function goodFilter(provider: Guid | undefined, sublayer: Guid): fc.Arbit
     'ALE_AUTH_RECV_ACCEPT_V4',
     'ALE_AUTH_RECV_ACCEPT_V6',
   );
-  return fc
-    .tuple(anyFilter, layer, fc.subarray(FIELDS_OF_A_FLOW))
-    .chain(([filter, layer, fields]) =>
-      fc
-        .tuple(...fields.map((field) => alternatives(field, layer.endsWith('4') ? 4 : 6)))
-        .map((conditions): Filter => ({
-          ...filter,
-          layer,
-          provider,
-          sublayer,
-          conditions: conditions.flat(),
-        })),
-    );
+  return fc.tuple(anyFilter, layer, fc.subarray(FIELDS_OF_A_FLOW)).chain(([filter, layer, fields]) =>
+    fc
+      .tuple(...fields.map((field) => alternatives(field, layer.endsWith('4') ? 4 : 6)))
+      .map((conditions): Filter => ({
+        ...filter,
+        layer,
+        provider,
+        sublayer,
+        conditions: conditions.flat(),
+      })),
+  );
 }
