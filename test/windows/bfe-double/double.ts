@@ -7,7 +7,7 @@ import { asFilter, type BfeDump, type JournalEntry } from './dump.js';
 import type { Filter } from '../../../agent/enforce/wfp/types.js';
 
 /** A running program takes a command within 10 ms; when none has by then, one is started for it. Milliseconds. */
-const PATIENCE_MS = 200;
+const PATIENCE_MS = 100;
 const POLL_MS = 5;
 /** Where the double keeps its files unless CORDON_BFE_DIR says otherwise. */
 const FOLDER = 'cordon-bfe';
