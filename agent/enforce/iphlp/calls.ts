@@ -27,6 +27,11 @@ export interface WindowsCalls {
   readonly services: () => Promise<ServicesByPid>;
 }
 
+/** The function that gives a table. */
+export function tableFunction(kind: TableKind): 'GetExtendedTcpTable' | 'GetExtendedUdpTable' {
+  return kind === 'tcp4' || kind === 'tcp6' ? 'GetExtendedTcpTable' : 'GetExtendedUdpTable';
+}
+
 const loaded = new Map<string, Promise<WindowsCalls>>();
 
 /**
@@ -65,35 +70,23 @@ async function load(paths: LibraryPaths): Promise<WindowsCalls> {
   };
 }
 
-type GetExtendedTable = (
-  table: Buffer | null,
-  size: [number],
-  order: number,
-  family: number,
-  tableClass: number,
-  reserved: number,
-) => number;
+type TableCall = (buffer: Buffer | null, size: [number]) => number;
 
 function tableCall(iphlpapi: LibraryHandle): WindowsCalls['table'] {
   const { AF_INET, AF_INET6, TCP_TABLE_OWNER_PID_ALL, UDP_TABLE_OWNER_PID } = CONSTANTS;
-  const declare = (name: string): GetExtendedTable =>
-    iphlpapi.func(
-      `uint32_t __stdcall ${name}(void *table, _Inout_ uint32_t *size, int order, uint32_t family, int tableClass, uint32_t reserved)`,
-    ) as GetExtendedTable;
-  const tcp = declare('GetExtendedTcpTable');
-  const udp = declare('GetExtendedUdpTable');
-  return (kind, buffer, size) => {
-    switch (kind) {
-      case 'tcp4':
-        return tcp(buffer, size, 0, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0);
-      case 'tcp6':
-        return tcp(buffer, size, 0, AF_INET6, TCP_TABLE_OWNER_PID_ALL, 0);
-      case 'udp4':
-        return udp(buffer, size, 0, AF_INET, UDP_TABLE_OWNER_PID, 0);
-      case 'udp6':
-        return udp(buffer, size, 0, AF_INET6, UDP_TABLE_OWNER_PID, 0);
-    }
+  const prepared = (kind: TableKind, family: number, tableClass: number): TableCall => {
+    const call = iphlpapi.func(
+      `uint32_t __stdcall ${tableFunction(kind)}(void *table, _Inout_ uint32_t *size, int order, uint32_t family, int tableClass, uint32_t reserved)`,
+    );
+    return (buffer, size) => call(buffer, size, 0, family, tableClass, 0) as number;
   };
+  const calls: Readonly<Record<TableKind, TableCall>> = {
+    tcp4: prepared('tcp4', AF_INET, TCP_TABLE_OWNER_PID_ALL),
+    tcp6: prepared('tcp6', AF_INET6, TCP_TABLE_OWNER_PID_ALL),
+    udp4: prepared('udp4', AF_INET, UDP_TABLE_OWNER_PID),
+    udp6: prepared('udp6', AF_INET6, UDP_TABLE_OWNER_PID),
+  };
+  return (kind, buffer, size) => calls[kind](buffer, size);
 }
 
 /** No document describes this call; a Windows that no longer has it keeps its IPv6 connections, and says so. */

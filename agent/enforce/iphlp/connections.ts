@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Connection } from '../../../shared/gen/cordon/v1/network.js';
+import { WindowsError } from '../../windows/library.js';
 import { isLocal } from '../connections/allows.js';
 import { ownAddresses } from '../connections/own-addresses.js';
 import { sweepConnections, type ListedSocket, type SocketPlatform } from '../connections/sweep.js';
 import type { Terminated } from '../enforcer.js';
 import type { Plan } from '../plan.js';
-import { windowsCalls, type LibraryPaths, type WindowsCalls } from './calls.js';
+import { tableFunction, windowsCalls, type LibraryPaths, type WindowsCalls } from './calls.js';
 import { deleteTcpRow, nsiTcpKey } from './delete-rows.js';
 import { asIpv4, describeRow } from './describe.js';
 import { CONSTANTS } from './layout.js';
@@ -66,9 +67,7 @@ function windowsSockets(calls: WindowsCalls): SocketPlatform<WindowsSocket> {
 function socketsOf(calls: WindowsCalls): WindowsSocket[] {
   const imagePath = remembering(calls.imagePath);
   return TABLE_KINDS.flatMap((kind) => {
-    const table = fetchTable(`the table of ${kind} sockets`, (buffer, size) =>
-      calls.table(kind, buffer, size),
-    );
+    const table = fetchTable(tableFunction(kind), (buffer, size) => calls.table(kind, buffer, size));
     return readTable(kind, table).map((row) => ({ row, connection: describeRow(row, imagePath) }));
   });
 }
@@ -115,12 +114,11 @@ function reasonOf(call: string, code: number): string | undefined {
   switch (code) {
     case CONSTANTS.NO_ERROR:
       return undefined;
+    // 317: there is no such connection. Most often it has gone by itself; without the rights it is said of each one.
     case CONSTANTS.ERROR_MR_MID_NOT_FOUND:
-      // Most often it has gone by itself; without the rights it is said of each connection.
-      return `${call} found no such connection (317): run the agent as a service or from an elevated prompt`;
     case CONSTANTS.ERROR_ACCESS_DENIED:
-      return `${call} was refused (5): run the agent as a service or from an elevated prompt`;
+      return new WindowsError(call, code, 'run the agent as a service or from an elevated prompt').message;
     default:
-      return `${call} failed with Windows error ${code}`;
+      return new WindowsError(call, code).message;
   }
 }

@@ -1,3 +1,4 @@
+import { WindowsError } from '../../windows/library.js';
 import { EnforceError } from '../enforcer.js';
 import {
   CONSTANTS,
@@ -46,7 +47,7 @@ const ATTEMPTS = 10;
  * Reads a table whose size is known only after it was asked for, and may have grown by the next time.
  * @param call fills the buffer, whose size in bytes is the first entry of `size`, and puts the size that it needs there;
  *   returns a code of winerror.h
- * @param name for messages
+ * @param name of the function, for messages
  * @throws EnforceError when it fails, is larger than 64 MiB, or keeps growing
  */
 export function fetchTable(name: string, call: (buffer: Buffer | null, size: [number]) => number): Buffer {
@@ -57,7 +58,7 @@ export function fetchTable(name: string, call: (buffer: Buffer | null, size: [nu
     const code = call(buffer, size);
     if (code === CONSTANTS.NO_ERROR && buffer !== null) return buffer;
     if (code !== CONSTANTS.NO_ERROR && code !== CONSTANTS.ERROR_INSUFFICIENT_BUFFER) {
-      throw new EnforceError(`${name} failed with Windows error ${code}; sockets cannot be listed`);
+      throw new EnforceError(new WindowsError(name, code, 'sockets cannot be listed').message);
     }
     if (size[0] > MAX_BYTES)
       throw new EnforceError(`${name} needs ${size[0]} bytes, more than are ever read`);

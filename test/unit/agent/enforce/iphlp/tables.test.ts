@@ -116,7 +116,13 @@ describe('reading the tables of Windows', () => {
 
   it('refuses a table that claims more rows than it has room for', () => {
     const row = hex(5) + V4.one + port(22) + V4.two + port(5) + hex(9);
-    for (const broken of [table(2, row), table(1, row.slice(2)), table(0xffff_ffff, row), table(1), Buffer.alloc(0)]) {
+    for (const broken of [
+      table(2, row),
+      table(1, row.slice(2)),
+      table(0xffff_ffff, row),
+      table(1),
+      Buffer.alloc(0),
+    ]) {
       expect(() => read('tcp4', broken)).to.throw(EnforceError, 'claims');
     }
     for (const kind of ['tcp6', 'udp4', 'udp6'] as const) {
