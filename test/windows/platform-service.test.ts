@@ -49,9 +49,14 @@ describe('the service of the agent on Windows', function () {
     }
     symlinkSync(join(packageRoot, NODE), windows.driveC('cordon/node.exe'));
     writeFileSync(windows.driveC('wait.cjs'), 'setTimeout(() => undefined, 600_000);\n');
-    // Services have the environment of the computer.
-    const environment = 'HKLM\\System\\CurrentControlSet\\Control\\Session Manager\\Environment';
-    await windows.run('reg.exe', ['add', environment, '/v', 'NODE_SKIP_PLATFORM_CHECK', '/d', '1', '/f']);
+    // Services have the environment of the computer. Wine gives them 10 s to come up where Windows gives them 30.
+    const control = 'HKLM\\System\\CurrentControlSet\\Control';
+    const settings: readonly string[][] = [
+      [`${control}\\Session Manager\\Environment`, '/v', 'NODE_SKIP_PLATFORM_CHECK', '/d', '1'],
+      [control, '/v', 'ServicesPipeTimeout', '/t', 'REG_DWORD', '/d', '30000'],
+    ];
+    for (const setting of settings) await windows.run('reg.exe', ['add', ...setting, '/f']);
+    windows.shutDown();
     waiting = windows.startNode('C:\\wait.cjs', [], { timeoutMs: 600_000 });
     server = await RealServer.open();
     client = server.connect();
@@ -86,8 +91,8 @@ describe('the service of the agent on Windows', function () {
     // The folder is there: the first try has made it.
     writeFileSync(join(windows.driveC(DATA), 'agent.yaml'), JSON.stringify(settings), { mode: 0o600 });
     const installed = await agent('service', 'install');
-    expect(installed.stderr + installed.stdout).to.match(/the service cordon-agent runs$/m);
-    expect(installed.code).to.equal(0);
+    expect(installed.code, installed.stderr + agentLog()).to.equal(0);
+    expect(installed.stdout).to.match(/the service cordon-agent runs$/m);
     await until('the device connects', 30_000, connected);
     expect((await devices())[0]?.facts).to.include({ os: 'win32' });
 
