@@ -15,11 +15,11 @@ import { fileStore } from '../isolation/store.js';
 import { readSettings, type Flags } from './options.js';
 
 /** Prints what the state file says is enforced. The agent need not run. */
-export function status(flags: Flags): void {
+export async function status(flags: Flags): Promise<void> {
   const { json, ...others } = flags;
   const settings = readSettings(others);
   const now = {
-    bootId: readBootId(),
+    bootId: await readBootId(),
     sinceBootMs: systemClock.sinceBoot(),
     wallMs: systemClock.wall(),
   };
@@ -27,7 +27,9 @@ export function status(flags: Flags): void {
   const kind =
     settings.enforcer === 'recording'
       ? EnforcerKind.ENFORCER_KIND_RECORDING
-      : EnforcerKind.ENFORCER_KIND_NFTABLES;
+      : process.platform === 'win32'
+        ? EnforcerKind.ENFORCER_KIND_WFP
+        : EnforcerKind.ENFORCER_KIND_NFTABLES;
   const observed = toObserved(state, kind, now);
   const generation = desired?.generation ?? 0n;
   if (json === true) {
