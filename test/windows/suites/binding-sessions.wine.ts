@@ -20,6 +20,8 @@ describe('sessions of WFP', () => {
         { kind: 'added', key: numbered(1), id },
         { kind: 'deleted', key: numbered(1), id },
       ]);
+      // Until BFE has heard of the end it goes on to tell.
+      bfe.control('delay FwpmFilterUnsubscribeChanges0 1 200');
       subscription[Symbol.dispose]();
       subscription[Symbol.dispose]();
       await writer.addFilters([own(2)]);
