@@ -20,6 +20,8 @@ describe('sessions of WFP', () => {
         { kind: 'added', key: numbered(1), id },
         { kind: 'deleted', key: numbered(1), id },
       ]);
+      // Until BFE has heard of the end it goes on to tell.
+      bfe.control('delay FwpmFilterUnsubscribeChanges0 1 200');
       subscription[Symbol.dispose]();
       subscription[Symbol.dispose]();
       await writer.addFilters([own(2)]);
@@ -45,6 +47,16 @@ describe('sessions of WFP', () => {
       await writer.transaction((objects) => objects.addFilters(many(300)));
       await until(() => heard === 300);
       await watcher.close();
+      expect(bfe.dump().counters.subscriptions).to.equal(0);
+    });
+
+    it('that is under way when the session is closed ends with it', async () => {
+      const session = await engine();
+      bfe.control('delay FwpmFilterSubscribeChanges0 2 200');
+      const subscribed = failure(session.subscribe(() => undefined, PROVIDER.key));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await session.close();
+      expect((await subscribed).errorName).to.equal('ERROR_INVALID_HANDLE');
       expect(bfe.dump().counters.subscriptions).to.equal(0);
     });
 
