@@ -126,7 +126,7 @@ export function callProblem(
   switch (code) {
     case status.UNAVAILABLE:
       if (windows)
-        return `the agent does not answer (${message}), or only to administrators; see "sc query CordonAgent"`;
+        return `the agent does not answer (${message}), or only to administrators; see "sc query cordon-agent"`;
       return process.getuid?.() === 0
         ? `the agent does not answer (${message}); see "systemctl status cordon-agent"`
         : 'the agent answers only to root; run as root';
