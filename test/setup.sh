@@ -7,6 +7,7 @@ PATH=$PATH:/usr/sbin:/sbin
 declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
 if [ "$wanted" = tests ]; then
   package_of+=([conntrack]=conntrack [dhcpd]=isc-dhcp-server [dhclient]=isc-dhcp-client [dnsmasq]=dnsmasq-base [dig]=bind9-dnsutils)
+  package_of+=([wine]=wine [x86_64-w64-mingw32-gcc]=gcc-mingw-w64-x86-64)
   package_of+=([faketime]=faketime [wall]=bsdutils [script]=bsdutils [dbus-daemon]=dbus-daemon [notify-send]=libnotify-bin)
 fi
 missing=()
@@ -19,14 +20,19 @@ fi
 if [ "$wanted" = tests ] && ! /usr/bin/python3 -I -c 'import sys; from importlib.util import find_spec as f; sys.exit(not (f("dbus") and f("gi")))' 2>/dev/null; then
   missing+=(python3-dbus python3-gi)
 fi
-[ ${#missing[@]} -eq 0 ] && exit 0
+finish() {
+  [ "$wanted" != tests ] || ! command -v wine >/dev/null || bash "$(dirname "$0")/windows/setup.sh"
+  exit 0
+}
+[ ${#missing[@]} -eq 0 ] && finish
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "Installing what is missing with apt-get: ${missing[*]}"
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  exit 0
+  finish
 fi
 echo "Missing on this system: ${missing[*]}" >&2
 echo "Install them first, for example: sudo apt-get install ${missing[*]}" >&2
 [ "$wanted" = tests ] || exit 1
+finish
