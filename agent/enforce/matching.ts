@@ -58,6 +58,18 @@ export function linuxKnows(application: RuleApplication, openedBy: Opener): bool
   }
 }
 
+/** Whether Windows can tell that a flow belongs to a program: ALE knows the process of both ways. */
+export function windowsKnows(application: RuleApplication, _openedBy: Opener): boolean {
+  switch (application.kind) {
+    case 'executable-path':
+    case 'windows-service':
+      return true;
+    case 'systemd-unit':
+    case 'cgroup':
+      return false;
+  }
+}
+
 /** Reads an address in any text form of its version; a zone is left out. Undefined: it is none. */
 export function flowAddress(text: string): FlowAddress | undefined {
   if (!ipaddr.isValid(text)) return undefined;

@@ -125,7 +125,8 @@ function flowOf({ transport, local, remote, belongsTo }: Packet, openedBy: Opene
   };
 }
 
-function protocolNumber(transport: Transport): number {
+/** IANA number. */
+export function protocolNumber(transport: Transport): number {
   switch (transport.protocol) {
     case 'tcp':
       return 6;

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+
+/** Longest SID that Windows knows: 15 numbers behind the authority. */
+const MOST_NUMBERS = 15;
+
+/** SIDs that stand in descriptors of ours. */
+export const SIDS = {
+  everyone: parseSid('S-1-1-0'),
+  localSystem: parseSid('S-1-5-18'),
+  administrators: parseSid('S-1-5-32-544'),
+} as const;
+
+/**
+ * SID of a Windows service: what its process carries in its token, unless its SID type is "none". The service need not
+ * exist.
+ */
+export function serviceSid(name: string): Buffer {
+  // Windows makes one character of one: "ß" stays.
+  const upper = [...name].map((one) => (one.toUpperCase().length === one.length ? one.toUpperCase() : one));
+  const digest = createHash('sha1')
+    .update(Buffer.from(upper.join(''), 'utf16le'))
+    .digest();
+  return sidOf(5, [80, ...[0, 4, 8, 12, 16].map((at) => digest.readUInt32LE(at))]);
+}
+
+/** `S-1-5-18`. @throws RangeError where the bytes are no SID */
+export function sidText(sid: Buffer): string {
+  const length = sidLength(sid, 0);
+  if (length !== sid.length) throw new RangeError(`${sid.length} bytes are no SID: it has ${length}`);
+  const numbers = Array.from({ length: sid.readUInt8(1) }, (_, at) => sid.readUInt32LE(8 + at * 4));
+  return ['S', 1, sid.readUIntBE(2, 6), ...numbers].join('-');
+}
+
+/** Binary form of `S-1-...`, decimal. @throws RangeError where the text is no SID */
+export function parseSid(text: string): Buffer {
+  const [authority, ...numbers] = /^S-1(?:-\d{1,15})+$/.test(text)
+    ? text.split('-').slice(2).map(Number)
+    : [];
+  const fits =
+    authority !== undefined &&
+    authority < 2 ** 48 &&
+    numbers.length > 0 &&
+    numbers.length <= MOST_NUMBERS &&
+    numbers.every((number) => number <= 0xffff_ffff);
+  if (!fits) throw new RangeError(`"${text}" is not a SID (S-1-5-18, for example)`);
+  return sidOf(authority, numbers);
+}
+
+/** Bytes of the SID at an offset. @throws RangeError where there is none */
+export function sidLength(bytes: Buffer, at: number): number {
+  if (bytes.length < at + 8 || bytes[at] !== 1) throw new RangeError('no SID of revision 1');
+  const length = 8 + bytes.readUInt8(at + 1) * 4;
+  if (bytes.readUInt8(at + 1) > MOST_NUMBERS || bytes.length < at + length) {
+    throw new RangeError('the SID is cut off');
+  }
+  return length;
+}
+
+function sidOf(authority: number, numbers: readonly number[]): Buffer {
+  const sid = Buffer.alloc(8 + numbers.length * 4);
+  sid.writeUInt8(1, 0);
+  sid.writeUInt8(numbers.length, 1);
+  sid.writeUIntBE(authority, 2, 6);
+  for (const [at, number] of numbers.entries()) sid.writeUInt32LE(number, 8 + at * 4);
+  return sid;
+}
