@@ -1,0 +1,61 @@
+import { WindowsError } from './library.js';
+import type { Handle } from './pipe-calls.js';
+import { ADMINISTRATORS, LOCAL_SYSTEM } from './pipe-security.js';
+import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
+import { sidBytes } from './token-sid.js';
+
+/** Who is at the other end of a connection. */
+export interface PipeClient {
+  readonly sid: string;
+  /** LocalSystem, or somebody whose token has Administrators turned on: an administrator who is not elevated has not. */
+  readonly administrator: boolean;
+}
+
+/** @throws WindowsError where Windows does not say; nobody is let in then */
+export type ClientReader = (pipe: Handle) => PipeClient;
+
+const TOKEN_QUERY = 0x8;
+
+/**
+ * Asks Windows who connected, by taking that identity for a moment: whatever the list of rights on the pipe became, and
+ * whatever has happened to the number of the process. Windows says so only after something has been read from the pipe.
+ */
+export async function clientReader(): Promise<ClientReader> {
+  const calls = await tokenCalls();
+  const administrators = sidBytes(ADMINISTRATORS);
+  return (pipe) => {
+    const token = tokenOfClient(calls, pipe);
+    try {
+      const sid = userOf(calls, token);
+      return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, administrators) };
+    } finally {
+      calls.closeHandle(token);
+    }
+  };
+}
+
+/** Nothing in here may wait: until it is reverted, all that this thread does is done as somebody else. */
+function tokenOfClient(calls: TokenCalls, pipe: Handle): Handle {
+  if (calls.impersonateClient(pipe) === 0) {
+    throw new WindowsError('ImpersonateNamedPipeClient', calls.lastError());
+  }
+  const token: [Handle] = [0];
+  let code = 0;
+  try {
+    // As ourselves: who may only be identified could not open the token.
+    if (calls.openThreadToken(calls.currentThread(), TOKEN_QUERY, 1, token) === 0) code = calls.lastError();
+  } finally {
+    // An agent that went on as its caller would do everything else in that name.
+    if (calls.revert() === 0) process.abort();
+  }
+  if (code !== 0) throw new WindowsError('OpenThreadToken', code);
+  return token[0];
+}
+
+function isMember(calls: TokenCalls, token: Handle, group: Buffer): boolean {
+  const member: [number] = [0];
+  if (calls.isMember(token, group, member) === 0) {
+    throw new WindowsError('CheckTokenMembership', calls.lastError());
+  }
+  return member[0] !== 0;
+}
