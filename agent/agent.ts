@@ -70,7 +70,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const serverLookup = fewAtATime(systemLookup);
   const addresses = new ServerAddresses(dataDir, config.agent_server, config.server, clock, serverLookup);
   const events = new EventOutbox(dataDir, clock);
-  const bootId = readBootId();
+  const bootId = await readBootId();
   const owner: IsolationOwner = new IsolationOwner({
     clock,
     bootId,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { hrtime } from 'node:process';
-import { ResumeWatch } from './resume-watch.js';
+import { livedThrough, ResumeWatch } from './resume-watch.js';
 
 /** Ends a timer that has not fired yet; harmless afterwards. */
 export type CancelTimer = () => void;
@@ -20,7 +21,11 @@ export interface Clock {
 /** Longest delay that Node's timers take; a longer one fires at once (nodejs.org, `setTimeout`). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-const resumes = new ResumeWatch(readBootTime, () => performance.now());
+const resumes = new ResumeWatch(
+  readBootTime,
+  // On Windows the clock of timers goes on in suspend (QueryPerformanceCounter).
+  process.platform === 'win32' ? livedThrough(readBootTime) : () => performance.now(),
+);
 
 export const systemClock: Clock = {
   wall: () => Date.now(),
@@ -39,13 +44,22 @@ export const systemClock: Clock = {
   onResume: (run) => resumes.add(run),
 };
 
-/** `/proc/uptime` counts CLOCK_BOOTTIME, which goes on in suspend; elsewhere the monotonic clock has to do. */
+/**
+ * `/proc/uptime` counts CLOCK_BOOTTIME, and Windows' uptime is GetTickCount64 (libuv): both go on in suspend. Elsewhere the
+ * monotonic clock has to do.
+ */
 function readBootTime(): number {
+  if (process.platform === 'win32') return uptime() * 1000;
   if (process.platform === 'linux') {
     const seconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
     if (Number.isFinite(seconds)) return seconds * 1000;
   }
   return Number(hrtime.bigint() / 1_000_000n);
+}
+
+/** The operating system has said that the computer came back from a suspend: nobody waits for the next look. */
+export function noteResume(): void {
+  resumes.resumed();
 }
 
 /** Resolves after `ms` milliseconds of `clock`. */

@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from './folder.js';
+import { renameOver } from './rename-over.js';
 
 /**
  * Replaces a file so that after a crash there is either the old content or the new one, whole: temporary file in the
@@ -20,7 +21,7 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: n
     closeSync(file);
   }
   chmodSync(temporary, mode);
-  renameSync(temporary, path);
+  renameOver(temporary, path);
   syncFolder(folder);
 }
 

@@ -1,10 +1,11 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { renameSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { v4 } from 'uuid';
 import { readIfThere, syncFolder, writeDurably } from '../../shared/durable-file.js';
 import { makeFolder } from '../../shared/folder.js';
 import { isId } from '../../shared/ids.js';
+import { renameOver } from '../../shared/rename-over.js';
 import { certificatesFromPem, toPem } from '../../shared/tls/pem.js';
 
 /** What a connection needs. All DER. */
@@ -78,7 +79,7 @@ export class IdentityFiles {
 
   /** The candidate becomes the pair in use, in one step. */
   adoptCandidate(): void {
-    renameSync(join(this.dataDir, FILES.candidate), join(this.dataDir, FILES.current));
+    renameOver(join(this.dataDir, FILES.candidate), join(this.dataDir, FILES.current));
     syncFolder(this.dataDir);
   }
 

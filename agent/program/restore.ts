@@ -15,7 +15,7 @@ import { readSettings, type Flags } from './options.js';
 export async function restore(flags: Flags): Promise<void> {
   const settings = readSettings(flags);
   const now = {
-    bootId: readBootId(),
+    bootId: await readBootId(),
     sinceBootMs: systemClock.sinceBoot(),
     wallMs: systemClock.wall(),
   };

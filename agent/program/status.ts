@@ -15,11 +15,11 @@ import { fileStore } from '../isolation/store.js';
 import { readSettings, type Flags } from './options.js';
 
 /** Prints what the state file says is enforced. The agent need not run. */
-export function status(flags: Flags): void {
+export async function status(flags: Flags): Promise<void> {
   const { json, ...others } = flags;
   const settings = readSettings(others);
   const now = {
-    bootId: readBootId(),
+    bootId: await readBootId(),
     sinceBootMs: systemClock.sinceBoot(),
     wallMs: systemClock.wall(),
   };
