@@ -36,6 +36,8 @@ export interface Terminated {
   readonly ended: number;
   /** Connections that the plan does not allow and that are still there. */
   readonly remaining: readonly Connection[];
+  /** Why they are still there, where the platform says it; a sentence without its full stop. */
+  readonly why?: string;
 }
 
 /** Our rules may have been changed by somebody else: inspect them. */

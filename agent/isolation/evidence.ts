@@ -132,7 +132,7 @@ function checkTerminated(terminated: Terminated | string): EvidenceCheck {
   const { ended, remaining } = terminated;
   const first = remaining[0];
   if (!first) return check(name, PASSED, `${ended} connections were ended, none is left`);
-  const where = `${first.remoteAddress} port ${first.remotePort}`;
+  const where = `${first.remoteAddress} port ${first.remotePort}${terminated.why === undefined ? '' : `: ${terminated.why}`}`;
   return check(name, FAILED, `${remaining.length} connections could not be ended, the first one to ${where}`);
 }
 

@@ -1,6 +1,6 @@
 import { TransportProtocol, type Connection } from '../../../shared/gen/cordon/v1/network.js';
-import { flowAddress, isEndpoint, linuxKnows, matches, type Flow, type Opener } from '../matching.js';
-import type { Plan, Rule } from '../plan.js';
+import { flowAddress, isEndpoint, matches, type Flow, type Opener } from '../matching.js';
+import type { Plan, RuleApplication } from '../plan.js';
 
 /** What is known about a connection beyond its addresses. */
 export interface ConnectionFacts {
@@ -8,8 +8,8 @@ export interface ConnectionFacts {
   readonly openedBy: Opener;
   /** Whether it belongs to the process of this agent. */
   readonly isAgents: boolean;
-  /** Whether the program of a rule owns it; false where that is not known. */
-  readonly belongsTo: (application: NonNullable<Rule['application']>) => boolean;
+  /** Whether the program of a rule owns it and the packet filter can tell; false where that is not known. */
+  readonly belongsTo: (application: RuleApplication) => boolean;
 }
 
 /** Whether a connected TCP or UDP socket may go on under this plan. Pure. */
@@ -28,7 +28,7 @@ export function allows(plan: Plan, connection: Connection, facts: ConnectionFact
     remote,
     localPort,
     remotePort,
-    belongsTo: (application) => linuxKnows(application, openedBy) && belongsTo(application),
+    belongsTo,
   };
   return plan.rules.some((rule) => matches(rule, flow));
 }

@@ -2,8 +2,8 @@ import { concatMap, debounceTime, filter, map, type Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../../shared/clock.js';
 import { EnforcerKind } from '../../../shared/gen/cordon/v1/isolation.js';
 import type { Connection } from '../../../shared/gen/cordon/v1/network.js';
-import { listConnections } from '../connections/list.js';
-import { terminateConnections } from '../connections/terminate.js';
+import { listConnections } from '../ss/list.js';
+import { terminateConnections } from '../ss/terminate.js';
 import {
   EnforceError,
   type Applied,

@@ -1,8 +1,8 @@
-import { networkInterfaces } from 'node:os';
 import type { Connection } from '../../../shared/gen/cordon/v1/network.js';
+import { isLocal } from '../connections/allows.js';
+import { ownAddresses } from '../connections/own-addresses.js';
 import { EnforceError } from '../enforcer.js';
 import { runTool } from '../run-tool.js';
-import { isLocal } from './allows.js';
 import { parseSs } from './parse-ss.js';
 
 /**
@@ -27,10 +27,4 @@ export async function listSockets(): Promise<Connection[]> {
   ]);
   if (code !== 0) throw new EnforceError(`ss failed: ${stderr}`);
   return parseSs(stdout);
-}
-
-/** Addresses of this computer's interfaces, without zones. */
-export function ownAddresses(): ReadonlySet<string> {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return new Set(all.map(({ address }) => address));
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseSs } from '../../../../../agent/enforce/connections/parse-ss.js';
+import { parseSs } from '../../../../../agent/enforce/ss/parse-ss.js';
 import { TransportProtocol } from '../../../../../shared/gen/cordon/v1/network.js';
 
 describe('reading ss', () => {
