@@ -110,6 +110,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   } catch (error) {
     local.stop();
     await owner.stop();
+    await enforcer.close?.();
     throw error;
   }
   canaries.start();
@@ -155,6 +156,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       runner.stop();
       notifier?.stop();
       await owner.stop();
+      await enforcer.close?.();
     },
   };
 }

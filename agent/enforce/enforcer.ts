@@ -7,8 +7,8 @@ import type { Plan, UnsupportedRule } from './plan.js';
 export type Inspection =
   | { readonly kind: 'absent' }
   /**
-   * Equals what was applied. `holdsForMs` is the time until the packet filter stops blocking by itself, milliseconds,
-   * undefined: never, or kept by somebody else (WFP has no such deadline).
+   * Equals what was applied. `holdsForMs` is the time until the packet filter stops blocking by itself, milliseconds;
+   * undefined: never.
    */
   | {
       readonly kind: 'intact';
@@ -51,6 +51,8 @@ export interface Disturbance {
  */
 export interface Enforcer {
   readonly kind: EnforcerKind;
+  /** Whether the packet filter itself lets go when the time of a plan is up. WFP knows no such time: the agent keeps it. */
+  readonly keepsDeadline: boolean;
   /** Replaces all that is ours by `plan` in one atomic step and reads it back. Idempotent. */
   apply(plan: Plan): Promise<Applied>;
   /** Removes all that is ours. Idempotent. */
@@ -69,6 +71,13 @@ export interface Enforcer {
   connections(): Promise<Connection[]>;
   /** Rejects with EnforceError naming what is missing and how to get it, if this enforcer cannot work here. */
   probe(): Promise<void>;
+  /**
+   * Rules of others that this packet filter may ask before ours, and that let packets pass whatever ours say; a sentence
+   * each. Absent: nobody can overrule a block here (nftables: a drop is final).
+   */
+  overrulers?(): Promise<readonly string[]>;
+  /** Gives back handles of the operating system; what is enforced stays. The next call takes them again. Absent: holds none. */
+  close?(): Promise<void>;
 }
 
 /** The packet filter refused or cannot be used. The message says what to do next. */

@@ -11,6 +11,7 @@ import type { Plan } from './plan.js';
  */
 export class RecordingEnforcer implements Enforcer {
   readonly kind = EnforcerKind.ENFORCER_KIND_RECORDING;
+  readonly keepsDeadline = false;
   private current: Plan | undefined;
 
   /** The plan that a real enforcer would enforce now. */

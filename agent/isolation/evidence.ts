@@ -38,12 +38,13 @@ export interface Subject {
 /** Makes every check there is, at the same time. Never rejects: a check that breaks has failed. */
 export async function gatherEvidence(subject: Subject, wallMs: () => number): Promise<IsolationEvidence> {
   const { terminated } = subject;
-  const [rules, server, canaries] = await Promise.all([
+  const [rules, overrulers, server, canaries] = await Promise.all([
     checkRules(subject),
+    checkOverrulers(subject),
     checkServer(subject),
     checkCanaries(subject),
   ]);
-  const checks = [rules.check, server, checkTerminated(terminated), ...canaries];
+  const checks = [rules.check, ...overrulers, server, checkTerminated(terminated), ...canaries];
   return {
     verification: sumUp(checks),
     checks,
@@ -113,6 +114,19 @@ async function checkRules({ enforcer, plan }: Subject): Promise<{ check: Evidenc
     }
   } catch (error) {
     return failed(`the rules could not be read back: ${(error as Error).message}`);
+  }
+}
+
+/** Only where others can overrule a block at all. */
+async function checkOverrulers({ enforcer }: Subject): Promise<EvidenceCheck[]> {
+  const name = 'nothing-overrules';
+  try {
+    if (enforcer.overrulers === undefined) return [];
+    const [first, ...more] = await enforcer.overrulers();
+    if (first === undefined) return [check(name, PASSED, 'no rule of others lets through what ours block')];
+    return [check(name, FAILED, more.length === 0 ? first : `${first} (and ${more.length} more)`)];
+  } catch (error) {
+    return [check(name, FAILED, `the rules of others could not be read: ${(error as Error).message}`)];
   }
 }
 

@@ -1,4 +1,3 @@
-import { EnforcerKind } from '../../shared/gen/cordon/v1/isolation.js';
 import type { Enforcer, Inspection } from '../enforce/enforcer.js';
 import { remainingMs, type Moment } from './deadline.js';
 import type { Input } from './machine.js';
@@ -25,8 +24,7 @@ export async function checkRules(
   const detail = differenceOf(found, proof.planId);
   if (detail !== undefined) return { kind: 'disturbed', detail };
   // The kernel's own deadline does not count suspend; it is set again to what is left.
-  const simulated = enforcer.kind === EnforcerKind.ENFORCER_KIND_RECORDING;
-  if (found.kind !== 'intact' || simulated) return undefined;
+  if (found.kind !== 'intact' || !enforcer.keepsDeadline) return undefined;
   // However long the look took: the kernel was asked at some moment of it.
   const { holdsForMs: holds = Infinity } = found;
   const drifted = holds > most + DEADLINE_DRIFT_MS || holds < left() - DEADLINE_DRIFT_MS;

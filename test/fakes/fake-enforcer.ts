@@ -15,6 +15,9 @@ import type { Connection } from '../../shared/gen/cordon/v1/network.js';
 /** A packet filter in memory that calls itself nftables and fails, or is tampered with, when a test says so. */
 export class FakeEnforcer implements Enforcer {
   readonly kind: EnforcerKind = EnforcerKind.ENFORCER_KIND_NFTABLES;
+  keepsDeadline = true;
+  /** What "others" have put before our rules. */
+  overruledBy: readonly string[] = [];
   /** What "the kernel" holds. It survives the agent of a test. */
   plan: Plan | undefined;
   /** Plans in the order in which they were applied; undefined: cleared. */
@@ -46,7 +49,8 @@ export class FakeEnforcer implements Enforcer {
 
   inspect(): Promise<Inspection> {
     return this.doing((): Inspection => {
-      const { plan, holdsForMs } = this;
+      const { plan } = this;
+      const holdsForMs = this.keepsDeadline ? this.holdsForMs : undefined;
       if (!plan) return { kind: 'absent' };
       return { kind: 'intact', planId: plan.planId, rulesHash: hashOf(plan), holdsForMs };
     });
@@ -82,6 +86,10 @@ export class FakeEnforcer implements Enforcer {
 
   probe(): Promise<void> {
     return this.doing(() => undefined);
+  }
+
+  overrulers(): Promise<readonly string[]> {
+    return this.doing(() => this.overruledBy);
   }
 
   private async doing<T>(work: () => T): Promise<T> {

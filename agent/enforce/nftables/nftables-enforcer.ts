@@ -31,6 +31,7 @@ const LOAD_ATTEMPTS = 3;
 /** Isolates with one nftables table, `inet cordon`, that is replaced as a whole. docs/security.md says what passes. */
 export class NftablesEnforcer implements Enforcer {
   readonly kind = EnforcerKind.ENFORCER_KIND_NFTABLES;
+  readonly keepsDeadline = true;
   /** What this process wrote last; undefined after `clear` and before the first `apply`. */
   private applied: Fingerprint | undefined;
   /** Where the chains at the hooks are; undefined: there are none, null: nobody has looked yet. */

@@ -534,7 +534,10 @@ export interface IsolationDirective {
 
 /** One check of an isolation. */
 export interface EvidenceCheck {
-  /** Stable name: `rules-match-plan`, `server-reachable`, `canary-unreachable`, `connections-terminated`. */
+  /**
+   * Stable name: `rules-match-plan`, `server-reachable`, `canary-unreachable`, `connections-terminated`, and on Windows
+   * `nothing-overrules`: no filter of somebody else can let pass what ours block.
+   */
   name: string;
   /** Outcome. */
   result: CheckResult;

@@ -5,6 +5,7 @@ import { IsolationOwner } from '../../../../agent/isolation/owner.js';
 import { ApplyStatus, type DesiredState } from '../../../../shared/gen/cordon/v1/agent_service.js';
 import { Exclusion } from '../../../../shared/gen/cordon/v1/exclusion.js';
 import {
+  CheckResult,
   EnforcerKind,
   IsolationEndCause,
   IsolationMode,
@@ -363,6 +364,35 @@ describe('the owner of the isolation', () => {
     site.enforcer.plan = { ...planned, expiresInMs: HOUR_MS };
     await site.owner.selfTest();
     expect(site.enforcer.holdsForMs).to.equal(undefined);
+  });
+
+  it('does not apply again and again, and ends on time, where the packet filter keeps no deadline', async () => {
+    site.enforcer.keepsDeadline = false;
+    await handle(desired(1n, isolate()));
+    await site.owner.confirm(ISOLATION);
+    for (let look = 0; look < 10; look++) {
+      clock.advance(30_000);
+      await settled();
+    }
+    expect(site.enforcer.history).to.have.length(1);
+    clock.advance(HOUR_MS);
+    await settled();
+    expect(site.owner.observed().state).to.equal(RELEASED);
+  });
+
+  it('does not call an isolation verified that rules of others may overrule, and names the first', async () => {
+    await handle(desired(1n, isolate()));
+    const named = (): unknown => {
+      const { evidence } = site.owner.observed();
+      const check = evidence?.checks.find(({ name }) => name === 'nothing-overrules');
+      return [evidence?.verification, check?.result, check?.detail];
+    };
+    const passed = [Verification.VERIFICATION_VERIFIED, CheckResult.CHECK_RESULT_PASSED];
+    expect(named()).to.deep.equal([...passed, 'no rule of others lets through what ours block']);
+    site.enforcer.overruledBy = ['filter "vpn" of others', 'another'];
+    await site.owner.selfTest();
+    const failed = [Verification.VERIFICATION_UNVERIFIED, CheckResult.CHECK_RESULT_FAILED];
+    expect(named()).to.deep.equal([...failed, 'filter "vpn" of others (and 1 more)']);
   });
 
   it('never calls a simulation isolated', async () => {
