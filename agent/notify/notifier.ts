@@ -1,24 +1,12 @@
 import type { ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import type { Logger } from '../../shared/log.js';
-import { desktopsIn, tellDesktop } from './desktops.js';
 import { messageOf, type Message } from './message.js';
 import type { Ending } from './run-briefly.js';
+import { showEverywhere, type Show } from './show.js';
 import { newsIn, standingOf, type Standing } from './standing.js';
-import { tellTerminals } from './terminals.js';
-
-/** Where messages go. Resolves when they are shown, or cannot be; never rejects. */
-export type Show = (message: Message) => Promise<readonly Ending[]>;
 
 /** Messages that wait their turn; an older one makes room, because the newest says how things are. */
 const MOST_WAITING = 4;
-
-/** Terminals and desktops of whoever is logged in. */
-const showEverywhere: Show = (message) =>
-  Promise.all([
-    tellTerminals(message),
-    // Most users with a bus and no desktop end here: not worth a word.
-    ...desktopsIn().map((desktop) => tellDesktop(desktop, message).then((): Ending => ({ kind: 'done' }))),
-  ]);
 
 /**
  * Tells logged-in users when the computer is isolated or released, and when the end or the mode of an isolation changes.
@@ -34,7 +22,7 @@ export class Notifier {
   constructor(
     before: ObservedIsolation,
     private readonly log: Logger,
-    private readonly show: Show = showEverywhere,
+    private readonly show: Show = showEverywhere(),
   ) {
     this.told = standingOf(before) ?? { kind: 'open' };
   }

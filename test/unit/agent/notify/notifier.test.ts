@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { Message } from '../../../../agent/notify/message.js';
-import { Notifier, type Show } from '../../../../agent/notify/notifier.js';
+import { Notifier } from '../../../../agent/notify/notifier.js';
+import type { Show } from '../../../../agent/notify/show.js';
 import {
   IsolationEvidence,
   IsolationMode,
