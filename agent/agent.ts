@@ -108,7 +108,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   try {
     if (!identity.enrolled) await enroll(identity, addresses, config.server, invitation(config));
   } catch (error) {
-    local.stop();
+    await local.stop();
     await owner.stop();
     await enforcer.close?.();
     throw error;
@@ -150,7 +150,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     changes: owner.changes.pipe(map(() => owner.observed())),
     isolateAutomatically: (detection) => owner.isolateAutomatically(detection),
     stop: async () => {
-      local.stop();
+      await local.stop();
       await link.stop('the agent stops');
       canaries.stop();
       runner.stop();

@@ -6,7 +6,8 @@ import { ENFORCER_NAMES } from './enforce/choose.js';
 import type { HostPort } from './link/server-addresses.js';
 
 const DEFAULT_DATA_DIR = '/var/lib/cordon-agent';
-const DEFAULT_CONTROL_SOCKET = '/run/cordon-agent/control.sock';
+const DEFAULT_CONTROL_SOCKET =
+  process.platform === 'win32' ? '\\\\.\\pipe\\cordon-agent' : '/run/cordon-agent/control.sock';
 /** `sun_path` holds 108 bytes with the zero at the end. */
 const LONGEST_SOCKET_PATH = 107;
 const AGENT_PORT = 7443;

@@ -1,8 +1,7 @@
-import { lstatSync } from 'node:fs';
 import { Client, credentials } from '@grpc/grpc-js';
+import { agentEnd } from './agent-end.js';
 import { LONGEST_WAIT_MS } from './attempts.js';
-import { LONGEST_CHECK_MS } from './login-password.js';
-import { checkFolder, LocalSocketError } from './socket-place.js';
+import { LONGEST_CHECK_MS } from './login/check.js';
 
 /** A method of the generated service definition. */
 export interface Method<Request, Response> {
@@ -21,7 +20,7 @@ const LARGEST_ANSWER = 16 * 1024 * 1024;
 /**
  * One call to the agent of this device, for a process that ends afterwards: the library may keep the connection for some
  * seconds.
- * @param path of its control socket
+ * @param path of its control socket; name of its pipe on Windows
  * @throws ServiceError of the agent; LocalSocketError where there is no agent or the place is not safe
  */
 export async function callAgent<Request, Response>(
@@ -30,8 +29,8 @@ export async function callAgent<Request, Response>(
   request: Request,
   deadlineMs = DEADLINE_MS,
 ): Promise<Response> {
-  checkPlace(path);
-  const client = new Client(`unix:${path}`, credentials.createInsecure(), {
+  const { target, release } = await agentEnd(path);
+  const client = new Client(target, credentials.createInsecure(), {
     'grpc.enable_retries': 0,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
@@ -51,20 +50,6 @@ export async function callAgent<Request, Response>(
     );
   } finally {
     client.close();
+    release();
   }
-}
-
-function checkPlace(path: string): void {
-  try {
-    checkFolder(path);
-    if (lstatSync(path).isSocket()) return;
-  } catch (error) {
-    if (error instanceof LocalSocketError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') throw new LocalSocketError(`${path}: only root may open it; run as root`);
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
-  }
-  throw new LocalSocketError(
-    `${path}: no agent listens there; start the agent (systemctl start cordon-agent), or give its --control-socket. "cordon-agent status" needs no agent`,
-  );
 }

@@ -11,7 +11,7 @@ import { verifyPassword } from '../../shared/password-hash.js';
 import type { IsolationOwner } from '../isolation/owner.js';
 import { Allowance } from './allowance.js';
 import { Attempts } from './attempts.js';
-import type { CheckLogin } from './login-password.js';
+import type { CheckLogin } from './login/check.js';
 import { demandOf } from './release-demand.js';
 
 const LONGEST_LOGIN = 64;

@@ -2,11 +2,7 @@ import { chmodSync, lstatSync, realpathSync, rmSync, statSync, type Stats } from
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { makeFolder } from '../../shared/folder.js';
-
-/** The local control socket cannot be used. The message names it and says what to do. */
-export class LocalSocketError extends Error {
-  override readonly name = 'LocalSocketError';
-}
+import { LocalSocketError } from './listener.js';
 
 /** Somebody who listens answers at once: a connection on the same computer needs no network. */
 const ANSWER_WITHIN_MS = 2_000;

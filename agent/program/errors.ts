@@ -4,7 +4,7 @@ import { EnforceError } from '../enforce/enforcer.js';
 import { IdentityError } from '../identity/files.js';
 import { ManagementError } from '../identity/management-port.js';
 import { StateFileError } from '../isolation/store.js';
-import { LocalSocketError } from '../local/socket-place.js';
+import { LocalSocketError } from '../local/listener.js';
 
 const KNOWN = [EnforceError, IdentityError, LocalSocketError, ManagementError, StateFileError];
 

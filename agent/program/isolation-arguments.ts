@@ -1,6 +1,6 @@
-/** Exit codes of `cordon-agent isolation` (seed). A shell shows -1 as 255. */
+/** Exit codes of `cordon-agent isolation` (seed). A shell of Linux shows -1 as 255, one of Windows as it is. */
 export const IsolationExit = {
-  NOT_SUPPORTED: 255,
+  NOT_SUPPORTED: -1,
   DONE: 0,
   MISSING_ARGUMENT: 1,
   GENERAL_ERROR: 2,

@@ -10,34 +10,10 @@ import { formatDuration } from '../../shared/time.js';
 import { callAgent, PASSWORD_DEADLINE_MS } from '../local/client.js';
 import { explain } from './errors.js';
 import { IsolationExit, parseIsolation, type IsolationCall } from './isolation-arguments.js';
+import { isolationHelp } from './isolation-help.js';
 import { isolationText } from './isolation-text.js';
 import { readSettings } from './options.js';
 import { readPassword } from './read-password.js';
-
-const ISOLATION_HELP = `Usage: cordon-agent isolation [/disable] [/show] [/login=USER] [/PWD=PASSWORD]
-
-Shows or ends the isolation of this computer, through its running agent. Needs root.
-
-  /show         print settings and state; exclusions only while isolated
-  /disable      end the isolation
-  /PWD=PASSWORD password of the policy, or that of USER with /login; "-" reads it from standard input,
-                so that it is not in the list of processes
-  /login=USER   a user of this computer whom the policy lists; needs /PWD
-  --json        with /show: as JSON
-  --config FILE, --control-socket PATH
-                where the agent's settings or its socket are (default /run/cordon-agent/control.sock)
-  --help        this text
-
-Upper or lower case; also --show, --disable, --login USER, --pwd PASSWORD. /disable and /show are two calls.
-"cordon-agent status" reads the files of the agent: it works without a running agent and shows less.
-
-Exit codes:
-  0    done
-  1    a mandatory argument is missing: neither /disable nor /show, /login without /PWD, no password where one is needed
-  2    general error: no agent, wrong password, refused
-  4    syntax error: an unknown option, one given twice, a value where none belongs, /disable together with /show
-  9    wrong operation: /disable while this computer is not isolated
-  255  (-1) not supported by the installed version`;
 
 /** What goes in and out of the command. */
 export interface IsolationIo {
@@ -63,15 +39,15 @@ export async function isolation(words: readonly string[], io: IsolationIo): Prom
 async function carryOut(call: IsolationCall, io: IsolationIo): Promise<Ending | undefined> {
   switch (call.kind) {
     case 'help':
-      io.print(ISOLATION_HELP);
+      io.print(isolationHelp(io.platform));
       return undefined;
     case 'wrong':
       return { exitCode: call.exitCode, message: `${call.message}; run "cordon-agent isolation --help"` };
     case 'show':
     case 'disable':
   }
-  if (io.platform !== 'linux') {
-    const message = `this version has no local control socket on ${io.platform}`;
+  if (io.platform !== 'linux' && io.platform !== 'win32') {
+    const message = `this version does not run on ${io.platform}`;
     return { exitCode: IsolationExit.NOT_SUPPORTED, message };
   }
   const path = readSettings({ ...call.settings }).control_socket;
@@ -140,9 +116,17 @@ function endingOf(error: unknown): Ending {
 }
 
 /** What went wrong with a call to the agent, and what to do, for every command that makes one. */
-export function callProblem(code: status, message: string, retryAfterMs: number | undefined): string {
+export function callProblem(
+  code: status,
+  message: string,
+  retryAfterMs: number | undefined,
+  platform = process.platform,
+): string {
+  const windows = platform === 'win32';
   switch (code) {
     case status.UNAVAILABLE:
+      if (windows)
+        return `the agent does not answer (${message}), or only to administrators; see "sc query CordonAgent"`;
       return process.getuid?.() === 0
         ? `the agent does not answer (${message}); see "systemctl status cordon-agent"`
         : 'the agent answers only to root; run as root';
@@ -151,7 +135,7 @@ export function callProblem(code: status, message: string, retryAfterMs: number 
     case status.RESOURCE_EXHAUSTED:
       return `${message}; try again in ${formatDuration(Math.max(1000, retryAfterMs ?? 0))}`;
     case status.INTERNAL:
-      return `${message.replace('server', 'agent')}; see "journalctl -u cordon-agent"`;
+      return `${message.replace('server', 'agent')}; see ${windows ? 'its log' : '"journalctl -u cordon-agent"'}`;
     default:
       return message;
   }

@@ -26,8 +26,9 @@ export async function purge(flags: Flags): Promise<void> {
   console.log('removed: rules, state and identity of this device');
 }
 
-/** What an agent that was killed left. */
+/** What an agent that was killed left. A pipe of Windows goes with the process that made it. */
 function removeSocket(path: string): void {
+  if (process.platform === 'win32') return;
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
   removeIfEmpty(dirname(path));
 }

@@ -21,7 +21,8 @@ export function readPassword(stdin: NodeJS.ReadStream, ask: (text: string) => vo
     const take = (chunk: Buffer | string): void => {
       for (const character of chunk.toString()) {
         if (character === '\r' || character === '\n' || character === '\x04') return done();
-        // A terminal in this mode hands over the keys that edit and interrupt.
+        // A terminal in this mode hands over the keys that edit, interrupt and, on Windows, end the input.
+        if (terminal && character === '\x1a') return done();
         if (terminal && character === '\x03') return fail(new Error('interrupted'));
         if (terminal && (character === '\x7f' || character === '\b')) text = [...text].slice(0, -1).join('');
         else text += character;

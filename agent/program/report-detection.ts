@@ -3,7 +3,7 @@ import { ConfigError } from '../../shared/config/load.js';
 import { isServiceError, readServiceError } from '../../shared/errors.js';
 import { LocalServiceService } from '../../shared/gen/cordon/v1/local_service.js';
 import { callAgent } from '../local/client.js';
-import { LocalSocketError } from '../local/socket-place.js';
+import { LocalSocketError } from '../local/listener.js';
 import { callProblem } from './isolation.js';
 import { readSettings, type Flags } from './options.js';
 

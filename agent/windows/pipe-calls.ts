@@ -109,7 +109,7 @@ async function load(): Promise<PipeCalls> {
     ),
     closeHandle: call('int __stdcall CloseHandle(int64_t handle)'),
     lastError: call('uint32_t __stdcall GetLastError()'),
-    onWait: (run) => koffi.register(run, koffi.pointer(waited)) as unknown as bigint,
+    onWait: (run) => koffi.register(run, koffi.pointer(waited)),
   };
 }
 

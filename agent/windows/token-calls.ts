@@ -50,6 +50,7 @@ export interface TokenCalls {
     domain: Buffer,
     domainCharacters: Out<number>,
   ): Promise<number>;
+  computerName(name: Buffer, characters: Out<number>): number;
   closeHandle(handle: Handle): number;
   localFree(memory: Address): Address;
   /** Only right after the call that failed. */
@@ -92,18 +93,20 @@ async function load(): Promise<TokenCalls> {
       'int __stdcall LookupAccountNameW(str16 system, str16 name, void *sid, _Inout_ uint32_t *sidBytes, void *domain, _Inout_ uint32_t *domainCharacters, _Out_ int *use)',
     ),
     nameOfAccount: (sid, name, nameCharacters, domain, domainCharacters) =>
-      new Promise((resolve, reject) =>
-        lookup.async(
-          null,
-          sid,
-          name,
-          nameCharacters,
-          domain,
-          domainCharacters,
-          [0],
-          (error: Error | null, found: number) => (error ? reject(error) : resolve(found)),
-        ),
+      new Promise(
+        (resolve, reject) =>
+          void lookup.async(
+            null,
+            sid,
+            name,
+            nameCharacters,
+            domain,
+            domainCharacters,
+            [0],
+            (error: Error | null, found: number) => (error ? reject(error) : resolve(found)),
+          ),
       ),
+    computerName: kernel('int __stdcall GetComputerNameW(void *name, _Inout_ uint32_t *characters)'),
     closeHandle: kernel('int __stdcall CloseHandle(int64_t handle)'),
     localFree: kernel('void * __stdcall LocalFree(void *memory)'),
     lastError: kernel('uint32_t __stdcall GetLastError()'),

@@ -39,12 +39,12 @@ async function lookUp(sid: string): Promise<string> {
   const domainLength: [number] = [MOST_CHARACTERS];
   const found = await calls.nameOfAccount(sidBytes(sid), name, nameLength, domain, domainLength);
   if (found === 0) throw new Error(`${sid} has no name`);
-  const [user, place] = [text(name), text(domain)];
+  const [user, place] = [wideText(name), wideText(domain)];
   return place === '' ? user : `${place}\\${user}`;
 }
 
-/** Up to the zero at the end. */
-function text(buffer: Buffer): string {
+/** What Windows wrote up to the zero at the end. */
+export function wideText(buffer: Buffer): string {
   const [content = ''] = buffer.toString('utf16le').split('\0');
   return content;
 }

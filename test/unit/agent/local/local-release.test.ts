@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { LocalRelease } from '../../../../agent/local/local-release.js';
-import type { LoginVerdict } from '../../../../agent/local/login-password.js';
+import type { LoginVerdict } from '../../../../agent/local/login/check.js';
 import { CordonError } from '../../../../shared/errors.js';
 import { ErrorReason } from '../../../../shared/gen/cordon/v1/error.js';
 import { IsolationEndCause, IsolationState } from '../../../../shared/gen/cordon/v1/isolation.js';

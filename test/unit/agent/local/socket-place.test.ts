@@ -2,7 +2,8 @@ import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { checkFolder, LocalSocketError } from '../../../../agent/local/socket-place.js';
+import { LocalSocketError } from '../../../../agent/local/listener.js';
+import { checkFolder } from '../../../../agent/local/socket-place.js';
 import { canBeAnotherUser, itNeeding } from '../../../net/site/index.js';
 
 const ROOT = { met: canBeAnotherUser(), why: 'needs root' };

@@ -1,5 +1,5 @@
 import type koffiModule from 'koffi';
-import { Verdict } from './verdict.js';
+import { Verdict, type LoginAnswer } from './verdict.js';
 
 /** Name of the service: /etc/pam.d/cordon-agent, or /etc/pam.d/other where there is none. */
 const SERVICE = 'cordon-agent';
@@ -32,10 +32,7 @@ interface Message {
  * process of its own.
  * @throws Error where there is no PAM
  */
-export async function authenticate(
-  user: string,
-  password: string,
-): Promise<{ verdict: Verdict; why: string }> {
+export async function authenticate(user: string, password: string): Promise<LoginAnswer> {
   const { default: koffi } = await import('koffi');
   const libc = koffi.load(null);
   const calloc = libc.func('void *calloc(size_t count, size_t size)') as unknown as (

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Verdict } from '../../../../agent/local/pam/verdict.js';
+import { Verdict } from '../../../../agent/local/login/verdict.js';
 
 describe('the process that asks PAM', () => {
   it('never says that a password fits by an end that a module of PAM, or Node itself, may bring about', () => {
