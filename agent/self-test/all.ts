@@ -2,9 +2,23 @@ import type { Check } from './check.js';
 import { connectionChecks } from './linux/connections.js';
 import { packetFilterChecks } from './linux/packet-filter.js';
 import { placeChecks } from './linux/places.js';
+import { windowsConnectionChecks } from './windows/connections.js';
+import { engineChecks } from './windows/engine.js';
+import { hostChecks } from './windows/host.js';
+import { objectChecks } from './windows/objects.js';
+import { trafficChecks } from './windows/traffic.js';
 
-/** Every check of every platform, in the order in which they run. */
-export const ALL_CHECKS: readonly Check[] = [...packetFilterChecks, ...connectionChecks, ...placeChecks];
+/** Every check of every platform, in the order in which they run: what others rest on comes first. */
+export const ALL_CHECKS: readonly Check[] = [
+  ...packetFilterChecks,
+  ...connectionChecks,
+  ...placeChecks,
+  ...hostChecks,
+  ...engineChecks,
+  ...objectChecks,
+  ...trafficChecks,
+  ...windowsConnectionChecks,
+];
 
 /** What some words of a command line ask for. */
 export type Selection =

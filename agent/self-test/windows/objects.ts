@@ -1,73 +1,49 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isLoopback, programIs, protocolIs, tokenHas } from '../../enforce/wfp/conditions.js';
 import type { WfpObjects } from '../../enforce/wfp/engine-interface.js';
-import type { Layer } from '../../enforce/wfp/guids.js';
-import type { Condition, Filter, Lifetime } from '../../enforce/wfp/types.js';
+import type { Field, Layer } from '../../enforce/wfp/guids.js';
+import { SIDS, parseSid } from '../../enforce/wfp/sid.js';
+import { OWN_LAYERS } from '../../enforce/wfp/system-filters.js';
+import type { Condition, Filter, Lifetime, Value } from '../../enforce/wfp/types.js';
 import { fail, pass, type Check, type Outcome } from '../check.js';
-import { ACCEPT, ALE_LAYERS, CONNECT, equals, isLoopback, localPort, remotePort, tcp } from './conditions.js';
+import { tcpAt, tcpTo } from './conditions.js';
 import { inAbortedTransaction } from './scratch.js';
 
 const REPORT = 'send this line with a report: Cordon must not be used to isolate this version of Windows';
 
 const address6 = (last: number): Buffer => Buffer.from(`20010db8${'00'.repeat(11)}0${last}`, 'hex');
-/** S-1-15-2-1, all application packages. */
-const PACKAGE_SID = Buffer.from('010200000000000f0200000001000000', 'hex');
-/** Self-relative: a DACL that gives right 1, which FWP_ACTRL_MATCH_FILTER is, to everyone (S-1-1-0). */
-const EVERYONE_SD = Buffer.from(
-  '0100048000000000000000000000000014000000' + '02001c0001000000' + '0000140001000000' + '010100000000000100000000',
-  'hex',
-);
+const is = (field: Field, value: Value): Condition => ({ field, match: 'equal', value });
+const between = (field: Field, low: Value, high: Value): Condition => ({
+  field,
+  match: 'range',
+  value: { type: 'range', low, high },
+});
+const port = (value: number): Value => ({ type: 'uint16', value });
+/** Of 192.0.2.0/24, which is for documentation. */
+const host4 = (last: number): Value => ({ type: 'uint32', value: 0xc0_00_02_00 + last });
+/** Of 2001:db8::/32, which is for documentation. */
+const host6 = (last: number): Value => ({ type: 'byte-array16', value: address6(last) });
 
 /** One condition for each type of value that the four layers take. */
 const VALUES: readonly (readonly [Layer, Condition])[] = [
-  [CONNECT[4], tcp],
-  [CONNECT[4], remotePort(65_535)],
-  [CONNECT[4], equals('IP_REMOTE_ADDRESS', { type: 'uint32', value: 0xc0_00_02_01 })],
-  [CONNECT[4], equals('IP_LOCAL_INTERFACE', { type: 'uint64', value: 0x0006_0080_0000_0000n })],
-  [CONNECT[6], equals('IP_REMOTE_ADDRESS', { type: 'byte-array16', value: address6(1) })],
+  ['ALE_AUTH_CONNECT_V4', protocolIs(255)],
+  ['ALE_AUTH_CONNECT_V4', is('IP_REMOTE_PORT', port(65_535))],
+  ['ALE_AUTH_CONNECT_V4', is('IP_REMOTE_ADDRESS', host4(1))],
+  ['ALE_AUTH_CONNECT_V4', is('IP_LOCAL_INTERFACE', { type: 'uint64', value: 0x0006_0080_0000_0000n })],
+  ['ALE_AUTH_CONNECT_V6', is('IP_REMOTE_ADDRESS', host6(1))],
+  ['ALE_AUTH_CONNECT_V4', programIs(Buffer.from('\\device\\cordon\\ä.exe\0', 'utf16le'))],
+  // All application packages.
+  ['ALE_AUTH_CONNECT_V4', is('ALE_PACKAGE_ID', { type: 'sid', value: parseSid('S-1-15-2-1') })],
+  ['ALE_AUTH_CONNECT_V4', tokenHas(SIDS.everyone)],
   [
-    CONNECT[4],
-    equals('ALE_APP_ID', { type: 'byte-blob', value: Buffer.from('\\device\\cordon\\ä.exe\0', 'utf16le') }),
+    'ALE_AUTH_CONNECT_V4',
+    is('IP_REMOTE_ADDRESS', { type: 'v4-mask', address: 0xc0_00_02_00, mask: 0xff_ff_ff_00 }),
   ],
-  [CONNECT[4], equals('ALE_PACKAGE_ID', { type: 'sid', value: PACKAGE_SID })],
-  [CONNECT[4], equals('ALE_USER_ID', { type: 'security-descriptor', value: EVERYONE_SD })],
-  [
-    CONNECT[4],
-    equals('IP_REMOTE_ADDRESS', { type: 'v4-mask', address: 0xc0_00_02_00, mask: 0xff_ff_ff_00 }),
-  ],
-  [CONNECT[6], equals('IP_REMOTE_ADDRESS', { type: 'v6-prefix', address: address6(0), prefix: 64 })],
-  [
-    CONNECT[4],
-    {
-      field: 'IP_REMOTE_PORT',
-      match: 'range',
-      value: { type: 'range', low: { type: 'uint16', value: 1 }, high: { type: 'uint16', value: 65_535 } },
-    },
-  ],
-  [
-    CONNECT[4],
-    {
-      field: 'IP_REMOTE_ADDRESS',
-      match: 'range',
-      value: {
-        type: 'range',
-        low: { type: 'uint32', value: 0xc0_00_02_01 },
-        high: { type: 'uint32', value: 0xc0_00_02_fe },
-      },
-    },
-  ],
-  [
-    ACCEPT[6],
-    {
-      field: 'IP_REMOTE_ADDRESS',
-      match: 'range',
-      value: {
-        type: 'range',
-        low: { type: 'byte-array16', value: address6(1) },
-        high: { type: 'byte-array16', value: address6(9) },
-      },
-    },
-  ],
-  [CONNECT[6], isLoopback],
+  ['ALE_AUTH_CONNECT_V6', is('IP_REMOTE_ADDRESS', { type: 'v6-prefix', address: address6(0), prefix: 64 })],
+  ['ALE_AUTH_CONNECT_V4', between('IP_REMOTE_PORT', port(1), port(65_535))],
+  ['ALE_AUTH_CONNECT_V4', between('IP_REMOTE_ADDRESS', host4(1), host4(254))],
+  ['ALE_AUTH_RECV_ACCEPT_V6', between('IP_REMOTE_ADDRESS', host6(1), host6(9))],
+  ['ALE_AUTH_CONNECT_V6', isLoopback()],
 ];
 
 /** Undefined where a filter reads back as it was written. */
@@ -95,9 +71,9 @@ async function readBack(): Promise<Outcome> {
 
 async function lifetimes(lifetime: Lifetime): Promise<Outcome> {
   return inAbortedTransaction('persistent', async (scratch, objects) => {
-    const filters = ALE_LAYERS.flatMap((layer) => [
+    const filters = OWN_LAYERS.flatMap((layer) => [
       scratch.filter(layer, [], { lifetime }),
-      scratch.filter(layer, [isLoopback], { lifetime, action: 'permit', hard: false }),
+      scratch.filter(layer, [isLoopback()], { lifetime, action: 'permit', hard: false }),
     ]);
     await objects.addFilters(filters);
     for (const filter of filters) {
@@ -115,8 +91,8 @@ async function lifetimes(lifetime: Lifetime): Promise<Outcome> {
 async function conditionOrder(): Promise<Outcome> {
   return inAbortedTransaction('persistent', async (scratch, objects) => {
     // Alternatives beside each other, and fields in an order that is not that of their GUIDs.
-    const conditions = [tcp, remotePort(443), remotePort(80), localPort(2), localPort(1)];
-    const filter = scratch.filter(CONNECT[4], conditions);
+    const conditions = [...tcpTo(443), ...tcpTo(80).slice(1), ...tcpAt(2).slice(1), ...tcpAt(1).slice(1)];
+    const filter = scratch.filter('ALE_AUTH_CONNECT_V4', conditions);
     await objects.addFilters([filter]);
     const found = (await objects.filter(filter.key))?.filter;
     if (isDeepStrictEqual(found?.conditions, conditions)) return pass('as written');

@@ -38,7 +38,7 @@ describe('the command line of the agent', () => {
     [
       '',
       2,
-      /needs a command: run, enroll, restore, status, isolation, report-detection, purge; run "cordon-agent --help"/,
+      /needs a command: run, enroll, restore, status, isolation, report-detection, self-test, purge; run "cordon-agent --help"/,
     ],
     ['isolat', 2, /did you mean isolation\?\); run "cordon-agent --help"/],
     ['release', 2, /unknown command 'release'/],
@@ -51,6 +51,8 @@ describe('the command line of the agent', () => {
       1,
       /none.sock: no agent listens there; start the agent/,
     ],
+    ['self-test nope', 2, /no check is called "nope"; run "cordon-agent self-test --list"/],
+    ['self-test wfp-engine', 2, /wfp-engine is a check of win32, and this computer runs linux/],
     ['statsu', 2, /did you mean status\?\); run/],
     ['run --bad', 2, /unknown option '--bad'; run "cordon-agent run --help"/],
     ['run --server', 2, /--server <host:port>' argument missing; run "cordon-agent run --help"/],
