@@ -3,7 +3,6 @@ import { map, type Observable } from 'rxjs';
 import type { Clock } from '../shared/clock.js';
 import { ConfigError } from '../shared/config/load.js';
 import { Capability, type Hello, type Welcome } from '../shared/gen/cordon/v1/agent_service.js';
-import { Exclusion, ExclusionDirection } from '../shared/gen/cordon/v1/exclusion.js';
 import { EnforcerKind, type ObservedIsolation } from '../shared/gen/cordon/v1/isolation.js';
 import type { Logger } from '../shared/log.js';
 import { version } from '../shared/package-root.js';
@@ -13,7 +12,9 @@ import { CommandJournal } from './commands/journal.js';
 import { CommandRunner } from './commands/runner.js';
 import { knownWork } from './commands/work.js';
 import type { AgentConfig } from './config.js';
+import { prepareDataFolder } from './data-folder.js';
 import type { Enforcer } from './enforce/enforcer.js';
+import { helperExclusions } from './helper-services.js';
 import { readHostFacts } from './host-facts.js';
 import { enroll } from './identity/enroll.js';
 import { IdentityFiles } from './identity/files.js';
@@ -29,6 +30,7 @@ import { EventOutbox } from './link/event-outbox.js';
 import { dialGrpc } from './link/grpc-transport.js';
 import { Link } from './link/link.js';
 import { ServerAddresses } from './link/server-addresses.js';
+import { EventLogNotes, type LogEntry } from './notify/event-log-notes.js';
 import { Notifier } from './notify/notifier.js';
 
 const PROTOCOL = 1;
@@ -40,6 +42,8 @@ export interface AgentDeps {
   readonly enforcer: Enforcer;
   /** Numbers from 0 up to 1. */
   readonly random: () => number;
+  /** Writes an entry into the operating system's event log; absent: there is none. */
+  readonly eventLog?: ((entry: LogEntry) => void) | undefined;
 }
 
 /** An agent that runs in this process. */
@@ -65,6 +69,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const { clock, enforcer, random } = deps;
   const dataDir = config.data_dir;
   await enforcer.probe();
+  await prepareDataFolder(dataDir);
   const identity = new Identity(new IdentityFiles(dataDir), random);
   const log = deps.log.child({ device: identity.deviceId });
   const serverLookup = fewAtATime(systemLookup);
@@ -81,16 +86,21 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     probe: tcpProbe,
     servers: () => addresses.pinned(),
     canaries: () => canaries.current,
-    helpers: helperExclusions(config.helper_services),
+    helpers: helperExclusions(config.helper_services, process.platform),
     tell: (event) => {
+      const text = owner.isolation?.settings.notificationText ?? '';
       if (event.$case === 'isolationChanged' && event.value.observed)
-        notifier?.observe(event.value.observed, owner.isolation?.settings.notificationText ?? '');
+        notifier?.observe(event.value.observed, text);
+      notes?.note(event, text);
       events.add(event);
     },
   });
   // A simulation blocks nothing, so there is nothing to tell, and thousands of them may run on one computer.
-  const tellsUsers = config.notify_users && enforcer.kind !== EnforcerKind.ENFORCER_KIND_RECORDING;
+  const simulated = enforcer.kind === EnforcerKind.ENFORCER_KIND_RECORDING;
+  const tellsUsers = config.notify_users && !simulated;
   const notifier = tellsUsers ? new Notifier(owner.observed(), log) : undefined;
+  const notes =
+    deps.eventLog && !simulated ? new EventLogNotes(owner.observed(), log, deps.eventLog) : undefined;
   const canaryEndpoints = config.canaries.map(({ host, port }) => ({ address: canaryAddress(host), port }));
   const canaries: CanaryWatch = new CanaryWatch(canaryEndpoints, tcpProbe, clock, () => !owner.isolated);
   await owner.start();
@@ -215,16 +225,6 @@ class ServerClock {
   now(): number {
     return this.offsetMs === undefined ? this.clock.wall() : this.clock.sinceBoot() + this.offsetMs;
   }
-}
-
-function helperExclusions(units: readonly string[]): Exclusion[] {
-  return units.map((unit) =>
-    Exclusion.fromPartial({
-      name: `helper service ${unit}`.slice(0, 128),
-      direction: ExclusionDirection.EXCLUSION_DIRECTION_BOTH,
-      application: { target: { $case: 'systemdUnit', value: unit } },
-    }),
-  );
 }
 
 /** A name could point elsewhere at the moment of the check. */

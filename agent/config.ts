@@ -1,15 +1,11 @@
-import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../shared/log.js';
 import { parseFingerprint } from '../shared/tls/fingerprint.js';
 import { ENFORCER_NAMES } from './enforce/choose.js';
+import { helperRule } from './helper-services.js';
 import type { HostPort } from './link/server-addresses.js';
+import { placesOn, socketRule } from './places.js';
 
-const DEFAULT_DATA_DIR = '/var/lib/cordon-agent';
-const DEFAULT_CONTROL_SOCKET =
-  process.platform === 'win32' ? '\\\\.\\pipe\\cordon-agent' : '/run/cordon-agent/control.sock';
-/** `sun_path` holds 108 bytes with the zero at the end. */
-const LONGEST_SOCKET_PATH = 107;
 const AGENT_PORT = 7443;
 const MANAGEMENT_PORT = 7444;
 
@@ -51,32 +47,32 @@ const fingerprint = z.string('must be text').transform((text, context) => {
   return z.NEVER;
 });
 
+const here = process.platform;
+const places = placesOn(here);
+const socket = socketRule(here);
+const helper = helperRule(here);
+
 /** Settings of the agent: flags, CORDON_AGENT_*, YAML (shared/config/load.ts). */
 export const configSchema = z.object({
   /** Management port of the server: enrolment, renewal of an expired certificate. Default port 7444. */
   server: place(MANAGEMENT_PORT, 'cordon.example.com:7444').optional(),
   /** Agent port of the server. Default: the same host, port 7443. */
   agent_server: list(place(AGENT_PORT, 'cordon.example.com:7443')).optional(),
-  /** Identity, state, events. Only root may read it. */
-  data_dir: z.string('must be a folder').min(1, 'must be a folder').default(DEFAULT_DATA_DIR),
-  /** Local control socket: "cordon-agent isolation" and local detectors. Its folder must belong to root alone. */
+  /** Identity, state, events. Only root, or administrators, may read it. */
+  data_dir: z.string('must be a folder').min(1, 'must be a folder').default(places.dataDir),
+  /** Local control socket: "cordon-agent isolation" and local detectors. On Linux its folder must belong to root alone. */
   control_socket: z
     .string('must be a path')
-    .refine(
-      (path) => isAbsolute(path) && Buffer.byteLength(path) <= LONGEST_SOCKET_PATH,
-      `must be an absolute path of at most ${LONGEST_SOCKET_PATH} bytes`,
-    )
-    .default(DEFAULT_CONTROL_SOCKET),
+    .refine(socket.test, socket.message)
+    .default(places.controlSocket),
   enforcer: z.enum(ENFORCER_NAMES, `must be one of ${ENFORCER_NAMES.join(', ')}`).default('auto'),
   /** Secret of an enrolment token; needed once. */
   enrollment_token: z.string('must be text').min(1, 'must not be empty').optional(),
   /** SHA-256 of the CA certificate; needed once. */
   ca_fingerprint: fingerprint.optional(),
   log_level: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  /** systemd units of the agent's own helpers, which may use the network while isolated. */
-  helper_services: list(
-    z.string().regex(/^[\w:.@\\-]{1,255}$/, 'must be the name of a systemd unit, for example helper.service'),
-  ).default([]),
+  /** systemd units, or Windows services, of the agent's own helpers, which may use the network while isolated. */
+  helper_services: list(z.string().regex(helper.pattern, helper.message)).default([]),
   /** Places that must not be reachable while isolated; they are asked before, so that their silence proves something. */
   canaries: list(place(443, '192.0.2.1:443')).default([]),
   /** Whether logged-in users are told when this computer is isolated and released. */

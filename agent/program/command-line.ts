@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { printable } from '../../shared/command-line/printable.js';
 import { usageProblem } from '../../shared/command-line/usage.js';
 import { version } from '../../shared/package-root.js';
+import { ENFORCER_NAMES } from '../enforce/choose.js';
+import { placesOn } from '../places.js';
 import { enrollOnce } from './enroll.js';
 import { explain, type Failure } from './errors.js';
 import { isolation } from './isolation.js';
@@ -11,13 +13,19 @@ import { reportDetection } from './report-detection.js';
 import { restore } from './restore.js';
 import { run } from './run.js';
 import { selfTest } from './self-test.js';
+import { installService, removeService, runService, serviceStatus } from './service.js';
 import { status } from './status.js';
+
+const platform = process.platform;
+const places = placesOn(platform);
+const helpers = platform === 'win32' ? 'Windows services' : 'systemd units';
+const controlSocket = `local control socket (default ${places.controlSocket})`;
 
 const withStore = (command: Command): Command =>
   command
     .option('--config <file>', 'YAML file with settings; keys as the flags, with underscores')
-    .option('--data-dir <folder>', 'identity and state (default /var/lib/cordon-agent)')
-    .option('--enforcer <name>', 'auto, nftables or recording (default auto)');
+    .option('--data-dir <folder>', `identity and state (default ${places.dataDir})`)
+    .option('--enforcer <name>', `${ENFORCER_NAMES.join(', ')} (default auto)`);
 
 const withServer = (command: Command): Command =>
   withStore(command)
@@ -39,8 +47,8 @@ function createProgram(): Command {
   withServer(program.command('run').description('run the agent; enrols first where that is needed'))
     .option('--enrollment-token <token>', 'secret of an enrolment token, to enrol')
     .option('--log-level <level>', 'fatal, error, warn, info, debug, trace or silent (default info)')
-    .option('--helper-services <unit,...>', 'systemd units that may use the network while isolated')
-    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
+    .option('--helper-services <name,...>', `${helpers} that may use the network while isolated`)
+    .option('--control-socket <path>', controlSocket)
     .option('--canaries <address:port,...>', 'places that must be out of reach while isolated')
     .option('--notify-users <true|false>', 'tell logged-in users about the isolation (default true)')
     .option('--keepalive-seconds <seconds>', 'time between two pings of the connection (default 30)')
@@ -65,19 +73,41 @@ function createProgram(): Command {
     .option('--rule <id>', 'rule that matched')
     .option('--details <file>', 'what matched, as a JSON object; - is standard input')
     .option('--config <file>', 'YAML file with settings')
-    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
+    .option('--control-socket <path>', controlSocket)
     .action(action(reportDetection));
   withStore(program.command('self-test').description('check what only this computer can show; changes nothing'))
     .argument('[names...]', 'checks; none: all of this platform')
     .option('--list', 'say what each check asks, and check nothing')
     .option('--json', 'as JSON')
-    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
+    .option('--control-socket <path>', controlSocket)
     .action(selfTest);
+  addService(program);
   withStore(program.command('purge').description('uninstall: remove rules, state and identity'))
-    .option('--control-socket <path>', 'local control socket (default /run/cordon-agent/control.sock)')
+    .option('--control-socket <path>', controlSocket)
     .option('--yes', 'do it')
     .action(action(purge));
   return program;
+}
+
+function addService(program: Command): void {
+  const service = program.command('service').description('Windows: the agent as a service');
+  const config = `YAML file with settings (default ${placesOn('win32').configFile})`;
+  service
+    .command('install')
+    .description('make the service, or bring it up to date, and start it')
+    .option('--config <file>', config)
+    .option('--no-start', 'do not start it')
+    .action(action(installService));
+  service
+    .command('remove')
+    .description('stop and remove the service; an isolation stays in force')
+    .action(action(removeService));
+  service.command('status').description('print whether the service runs').action(action(serviceStatus));
+  service
+    .command('run')
+    .description('what the service control manager starts')
+    .option('--config <file>', config)
+    .action(action(runService));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ConfigError } from '../../shared/config/load.js';
 import { systemClock } from '../../shared/clock.js';
+import { prepareDataFolder } from '../data-folder.js';
 import { enroll } from '../identity/enroll.js';
 import { IdentityFiles } from '../identity/files.js';
 import { Identity } from '../identity/identity.js';
@@ -12,6 +13,7 @@ export async function enrollOnce(flags: Flags): Promise<void> {
   const { token, ...others } = flags;
   const config = readConfig({ ...others, enrollmentToken: token });
   const { data_dir: dataDir, enrollment_token: secret, ca_fingerprint: caFingerprint } = config;
+  await prepareDataFolder(dataDir);
   const identity = new Identity(new IdentityFiles(dataDir), Math.random);
   if (identity.enrolled) {
     console.log(`already enrolled as device ${identity.deviceId}`);

@@ -3,10 +3,20 @@ import { ConfigError } from '../../shared/config/load.js';
 import { EnforceError } from '../enforce/enforcer.js';
 import { IdentityError } from '../identity/files.js';
 import { ManagementError } from '../identity/management-port.js';
+import { FolderError } from '../folder-error.js';
 import { StateFileError } from '../isolation/store.js';
 import { LocalSocketError } from '../local/listener.js';
+import { WindowsError } from '../windows/library.js';
 
-const KNOWN = [EnforceError, IdentityError, LocalSocketError, ManagementError, StateFileError];
+const KNOWN = [
+  EnforceError,
+  FolderError,
+  IdentityError,
+  LocalSocketError,
+  ManagementError,
+  StateFileError,
+  WindowsError,
+];
 
 /** How a command failed. */
 export interface Failure {
@@ -22,7 +32,8 @@ export function explain(error: unknown): Failure {
     return { text: oneLine((error as Error).message), exitCode: 1 };
   const { code, path, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM') {
-    return { text: `${path ?? 'data_dir'}: permission denied; run as root`, exitCode: 1 };
+    const as = process.platform === 'win32' ? 'run it as Administrator' : 'run as root';
+    return { text: `${path ?? 'data_dir'}: permission denied; ${as}`, exitCode: 1 };
   }
   if (path !== undefined && code !== undefined) {
     return {

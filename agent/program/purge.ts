@@ -3,10 +3,11 @@ import { dirname, join } from 'node:path';
 import { ConfigError } from '../../shared/config/load.js';
 import { chooseEnforcer } from '../enforce/choose.js';
 import { readSettings, type Flags } from './options.js';
+import { uninstallService } from './service.js';
 
 /** Everything that an agent writes into its data folder; nothing else in there is touched. */
 const OURS =
-  /^(device-id|credentials\.pem|candidate\.pem|ca\.pem|isolation\.json|server-addresses\.json|events\.log|commands\.log)(\.\d+\.new)?$/;
+  /^(device-id|credentials\.pem|candidate\.pem|ca\.pem|isolation\.json|server-addresses\.json|events\.log|commands\.log|agent\.log|agent\.log\.1)(\.\d+\.new)?$/;
 
 /** For an uninstaller: takes our rules out of the packet filter, then forgets the device. */
 export async function purge(flags: Flags): Promise<void> {
@@ -17,12 +18,15 @@ export async function purge(flags: Flags): Promise<void> {
       '--yes: missing; purge releases this device and forgets its identity, give --yes to do so',
     );
   }
+  // A service that ran on would put its rules back.
+  if (process.platform === 'win32') await uninstallService();
   await chooseEnforcer(settings.enforcer).clear();
   for (const name of filesIn(settings.data_dir)) {
     if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
   }
   removeIfEmpty(settings.data_dir);
-  removeSocket(settings.control_socket);
+  // A pipe ends with its process.
+  if (process.platform !== 'win32') removeSocket(settings.control_socket);
   console.log('removed: rules, state and identity of this device');
 }
 

@@ -10,10 +10,14 @@ import { readSettings, type Flags } from './options.js';
 /**
  * One shot at boot, before the network is up: puts the isolation that is on disk back into the packet filter. It only
  * closes: it releases nothing, writes nothing, and does nothing where a deadline has passed. The agent applies again from
- * its own control group when it starts, and sees to deadlines.
+ * its own control group when it starts, and sees to deadlines. On Windows the filters are persistent.
  */
 export async function restore(flags: Flags): Promise<void> {
   const settings = readSettings(flags);
+  if (process.platform === 'win32') {
+    console.log('nothing to restore: Windows keeps the filters itself, from before its network starts');
+    return;
+  }
   const now = {
     bootId: await readBootId(),
     sinceBootMs: systemClock.sinceBoot(),

@@ -27,7 +27,9 @@ export async function status(flags: Flags): Promise<void> {
   const kind =
     settings.enforcer === 'recording'
       ? EnforcerKind.ENFORCER_KIND_RECORDING
-      : EnforcerKind.ENFORCER_KIND_NFTABLES;
+      : process.platform === 'win32'
+        ? EnforcerKind.ENFORCER_KIND_WFP
+        : EnforcerKind.ENFORCER_KIND_NFTABLES;
   const observed = toObserved(state, kind, now);
   const generation = desired?.generation ?? 0n;
   if (json === true) {
