@@ -5,7 +5,8 @@ const ADDRESS: Record<Family, Buffer> = {
   4: Buffer.from([127, 0, 0, 1]),
   6: Buffer.from('00000000000000000000000000000001', 'hex'),
 };
-const STALLS = 'IPv6 connections that are open when an isolation starts stall in place of ending; nothing leaks through them';
+const STALLS =
+  'such connections that are open when an isolation starts stall in place of ending; see that wfp-open-connection passes';
 
 /** Ends an own connection on loopback the way that isolating ends those of others. */
 async function endOwn(family: Family): Promise<Outcome> {
@@ -25,7 +26,7 @@ async function endOwn(family: Family): Promise<Outcome> {
         : setTcpEntry(deleteTcpRow(local, remote));
     if (code !== 0) return fail(`Windows error ${code}`, 'run the self-test as Administrator');
     if ((await ended).every(Boolean)) return pass('both ends of it were told');
-    return fail('the call succeeded, and the connection is still there', STALLS);
+    return fail('Windows says that it has ended it, and it is still there', STALLS);
   } finally {
     listener.close();
   }
