@@ -37,7 +37,10 @@ export class SessionCalls {
   }
 
   /** On another thread, after every call before it. */
-  later<Name extends SessionFunction>(name: Name, ...parameters: WithoutEngine<Signatures[Name]>): Promise<number> {
+  later<Name extends SessionFunction>(
+    name: Name,
+    ...parameters: WithoutEngine<Signatures[Name]>
+  ): Promise<number> {
     return this.inTurn(() => {
       this.refuseAfterEnd(name);
       return this.library.later(name, ...this.withEngine<Name>(parameters));

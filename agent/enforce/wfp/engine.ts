@@ -106,7 +106,8 @@ class Engine implements WfpEngine {
   }
 
   async appId(path: string): Promise<Buffer | undefined> {
-    if (!win32.isAbsolute(path)) throw new RangeError(`"${path}" is not a whole path, such as C:\\Folder\\program.exe`);
+    if (!win32.isAbsolute(path))
+      throw new RangeError(`"${path}" is not a whole path, such as C:\\Folder\\program.exe`);
     const blob: Out<Address<'blob'>> = [null];
     // Needs no session: a path of a slow drive keeps nobody else waiting.
     const code = await this.library.later('FwpmGetAppIdFromFileName0', encodeText(path, 'path'), blob);

@@ -32,7 +32,6 @@ export async function enumerate<Found>(
   check(create, await calls.later(create, template, handle));
   const opened = written(create, handle);
   const found: Found[] = [];
-  let failure: unknown;
   try {
     for (;;) {
       const page = await nextPage(calls, kind, opened, decode);
@@ -40,13 +39,21 @@ export async function enumerate<Found>(
       if (page.length < PAGE) break;
     }
   } catch (error) {
-    failure = error;
+    // The first error says more than one of this call would.
+    await release(calls, destroy, opened).catch(() => undefined);
+    throw error;
   }
-  // A session that ended has taken its handles along; the first error says more than that of the last call.
-  const code = calls.ended ? 0 : await calls.later(destroy, opened);
-  if (failure !== undefined) throw failure;
-  check(destroy, code);
+  await release(calls, destroy, opened);
   return found;
+}
+
+/** A session that ended has taken its handles along. */
+async function release(
+  calls: SessionCalls,
+  destroy: (typeof ENUMERATIONS)['filters'][2],
+  handle: EnumHandle<'filters'>,
+): Promise<void> {
+  if (!calls.ended) check(destroy, await calls.later(destroy, handle));
 }
 
 async function nextPage<Found>(

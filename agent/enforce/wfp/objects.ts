@@ -7,7 +7,7 @@ import { enumerate, taken } from './enumerate.js';
 import { codeOf } from './errors.js';
 import { toRawGuid } from './guid-memory.js';
 import { LAYERS, type Guid, type Layer } from './guids.js';
-import type { Address, Out, Signatures } from './library.js';
+import type { Address, Out } from './library.js';
 import type { Queue } from './queue.js';
 import type { Filter, FoundFilter, Provider, Sublayer } from './types.js';
 
@@ -103,7 +103,9 @@ export class SessionObjects implements WfpObjects {
   }
 
   filters(layer: Layer, provider?: Guid): Promise<FoundFilter[]> {
-    return this.queue.run(() => enumerate(this.calls, 'filters', filterTemplate(layer, provider), decodeFilter));
+    return this.queue.run(() =>
+      enumerate(this.calls, 'filters', filterTemplate(layer, provider), decodeFilter),
+    );
   }
 
   private async delete(

@@ -9,7 +9,8 @@ export class Queue {
 
   /** Rejects where too many wait, or after `close`. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.closed) throw new Error('The transaction of this call has ended: make the call in it, and wait for it there');
+    if (this.closed)
+      throw new Error('The transaction of this call has ended: make the call in it, and wait for it there');
     if (this.waiting >= MOST_WAITING) {
       throw new Error(`${this.waiting} calls wait for the Windows Filtering Platform: this one is not made`);
     }

@@ -8,7 +8,8 @@ import { toRawGuid, ZERO_GUID } from './guid-memory.js';
 import { filterTemplate } from './objects.js';
 import type { FilterChange } from './types.js';
 
-const BOTH = FWPM_FLAG.FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_ADD | FWPM_FLAG.FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_DELETE;
+const BOTH =
+  FWPM_FLAG.FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_ADD | FWPM_FLAG.FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_DELETE;
 
 /** Changes by every session. */
 const NOBODYS = toRawGuid(ZERO_GUID);
@@ -61,7 +62,13 @@ export class Subscription {
 
   private async add(subscription: Raw): Promise<void> {
     const handle: Out<ChangeHandle> = [null];
-    const code = await this.calls.later('FwpmFilterSubscribeChanges0', subscription, this.callback, null, handle);
+    const code = await this.calls.later(
+      'FwpmFilterSubscribeChanges0',
+      subscription,
+      this.callback,
+      null,
+      handle,
+    );
     check('FwpmFilterSubscribeChanges0', code);
     this.handles.push(written('FwpmFilterSubscribeChanges0', handle));
   }

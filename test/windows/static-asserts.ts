@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import koffi, { type TypeObject } from 'koffi';
+import { koffiTypes } from '../../agent/enforce/wfp/koffi-types.js';
+import type { Field, Layouts } from '../../agent/enforce/wfp/layout.js';
+import type { Need } from '../net/site/it-needing.js';
+
+/** What koffi thinks of structures, put to the compiler that has the real headers. */
+
+const COMPILER = 'x86_64-w64-mingw32-gcc';
+
+export const mingw: Need = {
+  met: spawnSync(COMPILER, ['--version']).status === 0,
+  why: `${COMPILER} is missing; run "npm run setup"`,
+};
+
+/** koffi's names of types are global: each set of layouts gets its own. */
+let made = 0;
+
+/**
+ * A C file that compiles only if every size and offset in it is that of the headers.
+ * @param layouts of which koffi's types are built, whose sizes and offsets are asserted
+ * @param headers for example `['fwpmu.h']`, in the order in which they are included
+ */
+export function staticAsserts(layouts: Layouts, headers: readonly string[]): string {
+  const types = koffiTypes(koffi, layouts, `Assert${made++}_`);
+  const lines = Object.entries(layouts).flatMap(([name, fields]) => {
+    const type = types.get(name);
+    if (type === undefined) throw new Error(`koffi has no type of ${name}`);
+    return [assertion(`sizeof(${name})`, type.size), ...assertsOfFields(name, type, fields)];
+  });
+  return source(headers, lines);
+}
+
+/** The same for numbers by their names in the headers: enumerators and macros. */
+export function constantAsserts(
+  constants: Readonly<Record<string, number>>,
+  headers: readonly string[],
+): string {
+  const lines = Object.entries(constants).map(([name, value]) =>
+    assertion(`(unsigned long long)(unsigned)(${name})`, value),
+  );
+  return source(headers, lines);
+}
+
+/** Undefined: it compiles. Else what the compiler says. */
+export function compile(code: string): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'cordon-assert-'));
+  try {
+    const file = join(folder, 'assert.c');
+    writeFileSync(file, code);
+    const { status, stderr } = spawnSync(COMPILER, [...VERSION, '-std=c11', '-fsyntax-only', file], {
+      encoding: 'utf8',
+    });
+    return status === 0 ? undefined : stderr;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Every macro that the headers define, with its text. */
+export function macros(headers: readonly string[]): ReadonlyMap<string, string> {
+  const { stdout } = spawnSync(COMPILER, [...VERSION, '-E', '-dM', '-x', 'c', '-'], {
+    encoding: 'utf8',
+    input: includes(headers),
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return new Map(
+    [...stdout.matchAll(/^#define (\w+) (.*)$/gm)].map(([, name = '', text = '']) => [name, text]),
+  );
+}
+
+/** Windows 10, the oldest that the agent runs on. */
+const VERSION = ['-D_WIN32_WINNT=0x0A00', '-DNTDDI_VERSION=0x0A000000'];
+
+function assertsOfFields(struct: string, type: TypeObject, fields: readonly Field[], base = 0): string[] {
+  return fields.flatMap((field) => {
+    const member = type.members?.[field.name];
+    if (member === undefined) throw new Error(`koffi's ${struct} has no ${field.name}`);
+    const offset = base + member.offset;
+    if (typeof field.type === 'object' && 'union' in field.type) {
+      return assertsOfFields(struct, member.type, field.type.union, offset);
+    }
+    if (field.ours) return [];
+    return [
+      assertion(`offsetof(${struct}, ${field.name})`, offset),
+      assertion(`sizeof(((${struct} *)0)->${field.name})`, field.headerSize ?? member.type.size),
+    ];
+  });
+}
+
+function assertion(expression: string, value: number): string {
+  return `_Static_assert(${expression} == ${value}u, "${expression} is not ${value}");`;
+}
+
+function source(headers: readonly string[], lines: readonly string[]): string {
+  return `${includes(headers)}${lines.join('\n')}\n`;
+}
+
+function includes(headers: readonly string[]): string {
+  // Its order matters to the headers of sockets, and theirs to those of addresses.
+  const all = ['winsock2.h', 'windows.h', 'stddef.h', ...headers];
+  return all.map((header) => `#include <${header}>\n`).join('');
+}
