@@ -1,0 +1,99 @@
+import { expect } from 'chai';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { LAYOUTS, MIB_TCPROW, type Layout } from '../../agent/enforce/iphlp/layout.js';
+import { listSockets } from '../../agent/enforce/ss/list.js';
+import type { Connection } from '../../shared/gen/cordon/v1/network.js';
+import { packageRoot } from '../../shared/package-root.js';
+import { itNeeding } from '../net/site/it-needing.js';
+import { must } from '../net/site/run.js';
+import { compareWithHeaders } from './layout-check.js';
+import { expectSuite, Wine, wine } from './wine.js';
+
+const DOUBLE = join(packageRoot, 'test/windows/iphlp-double/iphlp-double.c');
+
+describe('connections of Windows', function () {
+  this.timeout(90_000);
+  let windows: Wine | undefined;
+  afterEach(() => windows?.close());
+
+  itNeeding(wine, 'are those that a process there has opened', async () => {
+    windows = Wine.make();
+    await expectSuite(windows, 'test/windows/suites/connections.wine.js');
+  });
+
+  itNeeding(wine, 'are ended as Windows wants it', async () => {
+    windows = Wine.make();
+    const library = join(windows.folder, 'iphlp-double.dll');
+    must('x86_64-w64-mingw32-gcc', [
+      ...['-Wall', '-Wextra', '-Werror', '-O1', '-shared', '-o', library],
+      ...[DOUBLE, '-lws2_32'],
+    ]);
+    const env = { CORDON_IPHLP_DOUBLE: windows.windowsPath(library) };
+    await expectSuite(windows, 'test/windows/suites/connections-double.wine.js', { env });
+  });
+
+  itNeeding(wine, 'are listed as Linux lists them', async () => {
+    const open: (() => void)[] = [];
+    try {
+      const ports: number[] = [];
+      for (const host of ['127.0.0.1', '::1']) {
+        const server = createServer().listen(0, host);
+        open.push(() => server.close());
+        await once(server, 'listening');
+        const { port } = server.address() as AddressInfo;
+        const accepted = once(server, 'connection');
+        const client = createConnection({ host, port });
+        open.push(() => client.destroy());
+        const [socket] = (await accepted) as [{ destroy(): void }];
+        open.push(() => socket.destroy());
+        const udp = createSocket({ type: host === '::1' ? 'udp6' : 'udp4', ipv6Only: host === '::1' });
+        open.push(() => udp.close());
+        udp.bind(0, host);
+        await once(udp, 'listening');
+        ports.push(port, client.localPort ?? 0, udp.address().port);
+      }
+      windows = Wine.make();
+      const { stdout, stderr } = await windows.runNode(
+        windows.compiled('test/windows/suites/list-sockets.js'),
+      );
+      expect(stderr).to.equal('');
+      const shown = (found: readonly Connection[]): string[] =>
+        found
+          .filter(({ localPort }) => ports.includes(localPort))
+          // The process is one of Linux, of which Wine knows nothing.
+          .map(({ protocol, localAddress, localPort, remoteAddress, remotePort, state }) =>
+            [protocol, localAddress, localPort, remoteAddress, remotePort, state].join(' '),
+          )
+          .sort();
+      const there = shown(JSON.parse(stdout) as Connection[]);
+      expect(there).to.have.length(8);
+      expect(there).to.deep.equal(shown(await listSockets()));
+    } finally {
+      for (const close of open) close();
+    }
+  });
+
+  itNeeding(wine, 'have the layouts and constants of the C headers', async () => {
+    const { code, stderr } = await compareWithHeaders(LAYOUTS);
+    expect(stderr).to.equal('');
+    expect(code).to.equal(0);
+  });
+
+  itNeeding(wine, 'do not compile with a wrong field, size or constant', async () => {
+    const wrong: Layout = { ...MIB_TCPROW, fields: { dwLocalPort: { offset: 12, size: 4 } } };
+    const results = await Promise.all([
+      compareWithHeaders([wrong]),
+      compareWithHeaders([{ ...MIB_TCPROW, size: 24 }]),
+      compareWithHeaders([], { TCP_TABLE_OWNER_PID_ALL: 4 }),
+    ]);
+    expect(results.map(({ code }) => code)).to.deep.equal([1, 1, 1]);
+    expect(results.map(({ stderr }) => stderr.includes('static assertion failed'))).to.deep.equal([
+      true,
+      true,
+      true,
+    ]);
+  });
+});
