@@ -45,7 +45,7 @@ describe('the settings of the agent', () => {
     const cases: [Record<string, unknown>, RegExp][] = [
       [{ server: 'http://x' }, /^--server: .*HOST:PORT/],
       [{ ca_fingerprint: 'abc' }, /^--ca-fingerprint: .*64 hex digits/],
-      [{ enforcer: 'iptables' }, /^--enforcer: must be one of auto, nftables, recording/],
+      [{ enforcer: 'iptables' }, /^--enforcer: must be one of auto, wfp, nftables, recording/],
       [{ log_level: 'loud' }, /^--log-level: must be one of/],
       [{ keepalive_seconds: '0' }, /^--keepalive-seconds: must be 1 to 600 seconds/],
       [{ helper_services: 'a;b' }, /^--helper-services: must be the name of a systemd unit/],

@@ -1,0 +1,88 @@
+import type { Clock } from '../../../shared/clock.js';
+import { EnforceError } from '../enforcer.js';
+import type { WfpEngine } from './engine-interface.js';
+import { isSessionLost, WfpError } from './errors.js';
+
+/** BFE answers within milliseconds, and a transaction gives up on its lock long before this. */
+const ANSWER_WITHIN_MS = 60_000;
+
+/**
+ * Keeps one session of the filter engine open from its first use on. One that has become useless is replaced, and the work
+ * is done again in the new one: work has to be such that doing it twice does no harm. One use at a time.
+ */
+export class EngineKeeper {
+  private engine: WfpEngine | undefined;
+
+  constructor(
+    private readonly open: () => Promise<WfpEngine>,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @throws EnforceError with the reason of Windows and what to do about it */
+  async use<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
+    const kept = this.engine !== undefined;
+    try {
+      return await this.attempt(work).catch((error: unknown) => {
+        // A session that was opened just now does not get better by opening it again.
+        if (kept && isSpent(error)) return this.attempt(work);
+        throw error;
+      });
+    } catch (error) {
+      throw toEnforceError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    const { engine } = this;
+    this.engine = undefined;
+    await engine?.close();
+  }
+
+  private async attempt<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
+    try {
+      return await this.inTime(work);
+    } catch (error) {
+      if (isSpent(error)) this.abandon();
+      throw error;
+    }
+  }
+
+  private inTime<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const cancel = this.clock.after(ANSWER_WITHIN_MS, () => {
+        late = true;
+        this.abandon();
+        const seconds = ANSWER_WITHIN_MS / 1000;
+        reject(
+          new EnforceError(`BFE did not answer within ${seconds} s; restart the computer if it stays so`),
+        );
+      });
+      const run = async (): Promise<T> => {
+        const engine = this.engine ?? (await this.open());
+        // By now another session may be the one that is kept.
+        if (late) await engine.close();
+        else this.engine = engine;
+        return work(engine);
+      };
+      run().then(resolve, reject).finally(cancel);
+    });
+  }
+
+  /** Nobody waits for the end of a session that may not answer any more. */
+  private abandon(): void {
+    this.close().catch(() => undefined);
+  }
+}
+
+/** What was under way in the session is undone, and it is of no use any more. */
+function isSpent(error: unknown): boolean {
+  if (isSessionLost(error)) return true;
+  // The former: left over from before a sleep.
+  return error instanceof WfpError && (error.is('FWP_E_TXN_IN_PROGRESS') || error.is('FWP_E_TXN_ABORTED'));
+}
+
+function toEnforceError(error: unknown): EnforceError {
+  if (error instanceof EnforceError) return error;
+  return new EnforceError(error instanceof Error ? error.message : String(error), { cause: error });
+}
