@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { isLocalPipe, pinPipe } from '../windows/pipe-owner.js';
+import { AccountNames } from '../windows/token-names.js';
 import { LocalSocketError } from './listener.js';
 import { notAPipe } from './pipe-listener.js';
 import { checkFolder } from './socket-place.js';
@@ -38,10 +39,12 @@ async function holdPipe(path: string): Promise<() => void> {
       );
     case 'busy':
       throw new LocalSocketError(`${path}: too many programs talk to the agent; try again in some seconds`);
-    case 'foreign':
+    case 'foreign': {
+      const maker = pinned.owner === '' ? 'somebody' : await new AccountNames().nameOf(pinned.owner);
       throw new LocalSocketError(
-        `${path}: ${pinned.owner} made this pipe, who is neither LocalSystem nor Administrators, so it may not be the agent; nothing was sent. End that program, then start the agent (sc start CordonAgent)`,
+        `${path}: ${maker} made this pipe, who is neither LocalSystem nor Administrators, so it may not be the agent; nothing was sent. End that program, then start the agent (sc start CordonAgent)`,
       );
+    }
   }
 }
 

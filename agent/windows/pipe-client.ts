@@ -22,23 +22,35 @@ const TOKEN_QUERY = 0x8;
  */
 export async function clientReader(): Promise<ClientReader> {
   const calls = await tokenCalls();
-  const administrators = sidBytes(ADMINISTRATORS);
   return (pipe) => {
-    const token = tokenOfClient(calls, pipe);
-    try {
-      const sid = userOf(calls, token);
-      return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, administrators) };
-    } finally {
-      calls.closeHandle(token);
-    }
+    impersonate(calls, pipe);
+    return clientOfThread(calls);
   };
 }
 
-/** Nothing in here may wait: until it is reverted, all that this thread does is done as somebody else. */
-function tokenOfClient(calls: TokenCalls, pipe: Handle): Handle {
+/**
+ * Who this thread acts as; afterwards it acts as itself again.
+ * @throws WindowsError where it acts as nobody else, or Windows does not say
+ */
+export function clientOfThread(calls: TokenCalls): PipeClient {
+  const token = takeToken(calls);
+  try {
+    const sid = userOf(calls, token);
+    const administrators = sidBytes(ADMINISTRATORS);
+    return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, administrators) };
+  } finally {
+    calls.closeHandle(token);
+  }
+}
+
+function impersonate(calls: TokenCalls, pipe: Handle): void {
   if (calls.impersonateClient(pipe) === 0) {
     throw new WindowsError('ImpersonateNamedPipeClient', calls.lastError());
   }
+}
+
+/** Nothing in here may wait: until it is reverted, all that this thread does is done as somebody else. */
+function takeToken(calls: TokenCalls): Handle {
   const token: [Handle] = [0];
   let code = 0;
   try {

@@ -20,7 +20,7 @@ export type PinnedPipe =
   /** Its list of rights does not let this process in. */
   | { readonly kind: 'denied' }
   | { readonly kind: 'busy' }
-  /** Somebody made it who is not an administrator. */
+  /** Somebody made it who is not an administrator: SID; empty: nobody owns it. */
   | { readonly kind: 'foreign'; readonly owner: string };
 
 /** Whether a name is that of a pipe on this computer. `\\server\pipe\NAME` would be one on another. */
@@ -86,7 +86,7 @@ async function ownerOf(pipe: Handle): Promise<string> {
   );
   if (code !== 0) throw new WindowsError('GetSecurityInfo', code);
   try {
-    return copied(calls, owner[0]);
+    return owner[0] === null ? '' : copied(calls, owner[0]);
   } finally {
     calls.localFree(descriptor[0]);
   }
