@@ -26,7 +26,7 @@ export class AgentSite {
   private constructor(
     readonly server: RealServer,
     readonly windows: Wine,
-    private readonly client: ManagementClient,
+    readonly client: ManagementClient,
     private readonly options: SiteOptions,
   ) {}
 
@@ -115,7 +115,6 @@ export class AgentSite {
       CORDON_AGENT_SERVER: `127.0.0.1:${this.server.managementPort}`,
       CORDON_AGENT_AGENT_SERVER: `127.0.0.1:${this.server.agentPort}`,
       CORDON_AGENT_ENFORCER: this.options.enforcer,
-      CORDON_AGENT_DATA_DIR: 'C:\\ProgramData\\Cordon',
       CORDON_AGENT_LOG_LEVEL: 'debug',
       CORDON_AGENT_KEEPALIVE_SECONDS: '1',
       CORDON_AGENT_NOTIFY_USERS: 'false',
