@@ -7,7 +7,7 @@ import type { Condition, Filter, Value, Weight } from './types.js';
  * What a filter does, as text: two filters with one text decide alike. The order of conditions does not matter, nor how
  * a set of numbers is written (values, masks, ranges). Key, name and description are left out.
  */
-export function canonical(filter: Filter): string {
+export function canonical(filter: Omit<Filter, 'key' | 'name' | 'description'>): string {
   const { layer, sublayer, provider, lifetime, weight, action, hard, data, conditions } = filter;
   return [
     layer,

@@ -12,7 +12,9 @@ export const NAME_PREFIX = 'Cordon: ';
 const MOST_ALTERNATIVES = 4;
 
 /** One line in words: `permit out IPv4: remote port 53, protocol UDP (exclusion "DNS")`. */
-export function describeFilter(filter: Filter): string {
+export function describeFilter(
+  filter: Pick<Filter, 'name' | 'layer' | 'lifetime' | 'action' | 'hard' | 'conditions'>,
+): string {
   const { layer, lifetime, action, hard, conditions, name } = filter;
   const what = [
     ...(lifetime === 'boot-time' ? ['at boot:'] : []),
@@ -137,14 +139,15 @@ function tokenText(descriptor: Buffer): string {
   }
 }
 
+const PROTOCOLS: ReadonlyMap<number, string> = new Map([
+  [ICMP, 'ICMP'],
+  [TCP, 'TCP'],
+  [UDP, 'UDP'],
+  [ICMPV6, 'ICMPv6'],
+]);
+
 function protocolText(protocol: number): string {
-  const names = new Map([
-    [ICMP, 'ICMP'],
-    [TCP, 'TCP'],
-    [UDP, 'UDP'],
-    [ICMPV6, 'ICMPv6'],
-  ]);
-  return names.get(protocol) ?? `${protocol}`;
+  return PROTOCOLS.get(protocol) ?? `${protocol}`;
 }
 
 function v4Text(number: number): string {

@@ -4,17 +4,8 @@ import { judge, type Packet, type Transport } from '../../../agent/enforce/model
 import type { Plan } from '../../../agent/enforce/plan.js';
 import { DeviceAgent } from '../enforcer/device-agent.js';
 import { createSite, type Host, type Site } from '../site/index.js';
+import { LOCAL, REMOTE } from '../../vectors/generators.js';
 import { Prober, type WirePacket } from './prober.js';
-
-/** Addresses that the device and the computer outside have besides their first. */
-export const LOCAL = {
-  4: ['192.0.2.11', '192.0.2.12', '192.0.2.13'],
-  6: ['2001:db8:77::b', '2001:db8:77::c', '2001:db8:77::d'],
-} as const;
-export const REMOTE = {
-  4: ['192.0.2.2', '192.0.2.200', '192.0.2.201', '192.0.2.208'],
-  6: ['2001:db8:77::2', '2001:db8:77::200', '2001:db8:77::201', '2001:db8:77::210'],
-} as const;
 
 /** A packet between the device and the computer outside, without its id. */
 export interface Probe {

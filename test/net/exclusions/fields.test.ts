@@ -3,7 +3,8 @@ import type { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
 import { ExclusionDirection } from '../../../shared/gen/cordon/v1/exclusion.js';
 import { canMakeCgroups, itNeeding, makeCgroup, requireNetAdmin, type TestCgroup } from '../site/index.js';
 import { planFor } from '../enforcer/plan-for.js';
-import { LOCAL, openField, REMOTE, type Field, type Probe } from './field.js';
+import { LOCAL, REMOTE } from '../../vectors/generators.js';
+import { openField, type Field, type Probe } from './field.js';
 
 requireNetAdmin();
 
