@@ -9,7 +9,7 @@ import type { Connection } from '../../shared/gen/cordon/v1/network.js';
 import { packageRoot } from '../../shared/package-root.js';
 import { itNeeding } from '../net/site/it-needing.js';
 import { must } from '../net/site/run.js';
-import { compareWithHeaders } from './layout-check.js';
+import { compareWithHeaders } from './connections-headers.js';
 import { expectSuite, Wine, wine } from './wine.js';
 
 const DOUBLE = join(packageRoot, 'test/windows/iphlp-double/iphlp-double.c');

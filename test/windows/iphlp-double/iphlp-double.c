@@ -177,7 +177,7 @@ EXPORT DWORD WINAPI SetTcpEntry(PMIB_TCPROW row) {
   return end_row(tcp4, sizeof *tcp4, &tcp4_count, found);
 }
 
-/* NPI_MODULEID of netioapi's TCP module as the kernel's headers lay it out: length, type, GUID. */
+/* NPI_MS_TCP_MODULEID of netiodef.h, which mingw-w64 does not have: length, type, GUID. */
 static const struct {
   USHORT Length;
   DWORD Type;
