@@ -1,4 +1,5 @@
 import type { Device } from '../../shared/gen/cordon/v1/device.js';
+import { DeviceServiceService, ListDevicesRequest } from '../../shared/gen/cordon/v1/device_service.js';
 import type { Ended } from '../fakes/call-cordon.js';
 import { runCordon } from '../fakes/run-cordon.js';
 import { Operator } from '../fault/operator.js';
@@ -8,8 +9,8 @@ import { Wine, type WineEnded, type WineProcess } from './wine.js';
 
 /** Longest life of one agent, milliseconds: that of a whole file of tests. */
 const AGENT_LIFE_MS = 240_000;
-/** Under load Node for Windows needs seconds to start. */
-export const PATIENCE_MS = 20_000;
+/** The first program in a new prefix starts Windows: seconds, and many of them under load. */
+export const PATIENCE_MS = 40_000;
 
 export interface SiteOptions {
   /** As in the agent's settings. */
@@ -132,9 +133,9 @@ export class AgentSite {
   private async enrolled(): Promise<string> {
     let id = '';
     await until('the agent enrols', PATIENCE_MS, async () => {
-      const text = await this.done('-o', 'json', 'devices', 'list');
-      const { devices: list = [] } = JSON.parse(text) as { devices?: { id: string }[] };
-      id = list[0]?.id ?? '';
+      const request = ListDevicesRequest.fromPartial({});
+      const { devices } = await this.client.call(DeviceServiceService.listDevices, request);
+      id = devices[0]?.id ?? '';
       return id !== '';
     }).catch((error: unknown) => {
       throw new Error(`${(error as Error).message}\n${this.log()}`);
