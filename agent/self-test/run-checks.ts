@@ -30,9 +30,7 @@ export async function runChecks(
   for (const check of checks) {
     const startedAt = clock.sinceBoot();
     const since = (): number => clock.sinceBoot() - startedAt;
-    const outcome = await withinDeadline(check, subject, clock, () =>
-      listener.stillRunning(check, since()),
-    );
+    const outcome = await withinDeadline(check, subject, clock, () => listener.stillRunning(check, since()));
     const result = { check, outcome, tookMs: since() };
     results.push(result);
     listener.ended(result);

@@ -25,7 +25,11 @@ function recordOf(filter: Filter): Buffer {
   if (filter.weight.kind !== 'class') throw new RangeError(`weight ${filter.weight.kind}`);
   const { FWPM_FILTER_FLAG_PERSISTENT, FWPM_FILTER_FLAG_BOOTTIME, FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT } =
     FWPM_FILTER_FLAG;
-  const lifetime = { static: 0, persistent: FWPM_FILTER_FLAG_PERSISTENT, 'boot-time': FWPM_FILTER_FLAG_BOOTTIME };
+  const lifetime = {
+    static: 0,
+    persistent: FWPM_FILTER_FLAG_PERSISTENT,
+    'boot-time': FWPM_FILTER_FLAG_BOOTTIME,
+  };
   const { FWP_ACTION_BLOCK, FWP_ACTION_PERMIT } = FWP_ACTION;
   return Buffer.concat([
     guidBytes(filter.key),
@@ -65,7 +69,10 @@ function valueOf(value: Value): { readonly type: number; readonly bytes: Buffer 
     case 'security-descriptor':
       return { type: TYPE.FWP_SECURITY_DESCRIPTOR_TYPE, bytes: value.value };
     case 'v4-mask':
-      return { type: TYPE.FWP_V4_ADDR_MASK, bytes: Buffer.concat([number(value.address), number(value.mask)]) };
+      return {
+        type: TYPE.FWP_V4_ADDR_MASK,
+        bytes: Buffer.concat([number(value.address), number(value.mask)]),
+      };
     case 'v6-prefix':
       return {
         type: TYPE.FWP_V6_ADDR_MASK,

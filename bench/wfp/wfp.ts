@@ -36,7 +36,11 @@ export async function measureWfp({ exclusions, rounds }: WfpRequest): Promise<Fi
     const all = `${rounds * 2}`;
     const answer = join(windows.folder, 'times.json');
     const program = windows.compiled('bench/wfp/process.js');
-    const ours = await windows.runNode(program, [`${exclusions}`, all, windows.windowsPath(answer)], NULL_ENGINE);
+    const ours = await windows.runNode(
+      program,
+      [`${exclusions}`, all, windows.windowsPath(answer)],
+      NULL_ENGINE,
+    );
     if (ours.code !== 0) throw new Error(`the measuring process failed: ${ours.stdout}${ours.stderr}`);
     const records = join(windows.folder, 'records');
     writeFileSync(records, recordsOf(filters));

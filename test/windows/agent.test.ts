@@ -12,17 +12,21 @@ describe('the agent on Windows without a packet filter', function () {
   let site: AgentSite | undefined;
   afterEach(() => site?.close());
 
-  itNeeding(wine, 'enrols, is isolated and released in simulation, and comes back after its end', async () => {
-    site = await AgentSite.open({ enforcer: 'recording' });
-    await site.startAgent();
-    await site.done('isolate', site.device, '--reason', 'case 1', '--yes');
-    const isolated = await site.untilDevice('isolated', ({ observed }) => simulates(observed));
-    await site.killAgent();
-    await site.startAgent();
-    const back = await site.untilDevice('isolated again', ({ observed }) => simulates(observed));
-    expect(back.observed?.isolationId).to.equal(isolated.observed?.isolationId);
-    await site.done('release', site.device, '--reason', 'case 1 closed', '--yes', '--wait');
-    const released = await site.operator.show();
-    expect(released.observed?.state).to.equal(IsolationState.ISOLATION_STATE_RELEASED);
-  });
+  itNeeding(
+    wine,
+    'enrols, is isolated and released in simulation, and comes back after its end',
+    async () => {
+      site = await AgentSite.open({ enforcer: 'recording' });
+      await site.startAgent();
+      await site.done('isolate', site.device, '--reason', 'case 1', '--yes');
+      const isolated = await site.untilDevice('isolated', ({ observed }) => simulates(observed));
+      await site.killAgent();
+      await site.startAgent();
+      const back = await site.untilDevice('isolated again', ({ observed }) => simulates(observed));
+      expect(back.observed?.isolationId).to.equal(isolated.observed?.isolationId);
+      await site.done('release', site.device, '--reason', 'case 1 closed', '--yes', '--wait');
+      const released = await site.operator.show();
+      expect(released.observed?.state).to.equal(IsolationState.ISOLATION_STATE_RELEASED);
+    },
+  );
 });

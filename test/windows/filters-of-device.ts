@@ -42,7 +42,9 @@ export function expectedFilters(
  * @throws Error where that is no filter for one Node for one account
  */
 export function agentIn(filters: readonly Filter[]): AgentIdentity {
-  const own = filters.find(({ weight }) => weight.kind === 'class' && weight.value === WEIGHT_CLASS.ownChannel);
+  const own = filters.find(
+    ({ weight }) => weight.kind === 'class' && weight.value === WEIGHT_CLASS.ownChannel,
+  );
   const valueOf = (field: string): Value | undefined =>
     own?.conditions.find((condition) => condition.field === field)?.value;
   const [program, account] = [valueOf('ALE_APP_ID'), valueOf('ALE_USER_ID')];

@@ -42,7 +42,8 @@ export const packetFilterChecks: readonly Check[] = [
   {
     name: 'agent-cgroup',
     platform: 'linux',
-    claim: 'a process started as this one is known to the packet filter by its control group, not by its user',
+    claim:
+      'a process started as this one is known to the packet filter by its control group, not by its user',
     run: () => {
       const { agent } = readRenderContext();
       return Promise.resolve(

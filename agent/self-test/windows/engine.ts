@@ -11,7 +11,8 @@ async function opens(): Promise<Outcome> {
   const engine = await openScratchEngine({ dynamic: true });
   try {
     const own = (await engine.sessions()).find(({ processId }) => processId === process.pid);
-    if (!own) return fail('the own session is not among those that are listed', 'send this line with a report');
+    if (!own)
+      return fail('the own session is not among those that are listed', 'send this line with a report');
     return pass(`as ${own.username}, session "${own.name}"`);
   } finally {
     await engine.close();
@@ -37,7 +38,8 @@ async function subscription(): Promise<Outcome> {
       await scratch.engine.deleteFilters([filter.key]);
       const start = performance.now();
       const took = (): number => performance.now() - start;
-      while (told.length < 2 && took() < TELL_WITHIN_MS) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (told.length < 2 && took() < TELL_WITHIN_MS)
+        await new Promise((resolve) => setTimeout(resolve, 20));
       if (told.join() === 'added,deleted') return pass(`both were told within ${Math.round(took())} ms`);
       return fail(
         `told of ${told.join(' and ') || 'nothing'} within ${TELL_WITHIN_MS / 1000} s`,

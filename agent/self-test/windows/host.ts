@@ -15,12 +15,15 @@ const START = 'start the agent once: sc start cordon-agent';
 /** What package.json pins: koffi's binaries have crashed in other versions. */
 async function library(): Promise<Outcome> {
   const require = createRequire(import.meta.url);
-  const wanted = (require('../../../../package.json') as { dependencies: { koffi: string } }).dependencies.koffi;
+  const wanted = (require('../../../../package.json') as { dependencies: { koffi: string } }).dependencies
+    .koffi;
   const { default: koffi } = await import('koffi');
   const { loadWfp } = await import('../../enforce/wfp/library.js');
   await loadWfp();
   const seen = `koffi ${koffi.version} on ${process.arch}, Windows ${release()}`;
-  return koffi.version === wanted ? pass(seen) : fail(`${seen} in place of ${wanted}`, 'install the agent again');
+  return koffi.version === wanted
+    ? pass(seen)
+    : fail(`${seen} in place of ${wanted}`, 'install the agent again');
 }
 
 async function services(): Promise<ServiceManager> {
@@ -76,7 +79,10 @@ async function controlPipe(name: string): Promise<Outcome> {
     case 'busy':
       return fail(`${name} is busy`, 'end what holds it open, then run the check again');
     case 'foreign':
-      return fail(`${name} was made by ${pipe.owner}`, 'end that program: it stands in the place of the agent');
+      return fail(
+        `${name} was made by ${pipe.owner}`,
+        'end that program: it stands in the place of the agent',
+      );
   }
 }
 
@@ -84,7 +90,8 @@ export const hostChecks: readonly Check[] = [
   {
     name: 'wfp-library',
     platform: 'win32',
-    claim: 'the library of the filter engine can be called, by the version of koffi that Cordon was tested with',
+    claim:
+      'the library of the filter engine can be called, by the version of koffi that Cordon was tested with',
     run: library,
   },
   {

@@ -119,7 +119,8 @@ export const objectChecks: readonly Check[] = [
   {
     name: 'wfp-boot-time',
     platform: 'win32',
-    claim: 'filters for the time before the filter engine runs are taken, with the loopback flag, and are listed',
+    claim:
+      'filters for the time before the filter engine runs are taken, with the loopback flag, and are listed',
     run: () => lifetimes('boot-time'),
   },
   {

@@ -93,7 +93,8 @@ const loopbackFlag = (family: Family): Promise<Outcome> =>
     await scratch.engine.deleteFilters(permits.map(({ key }) => key));
     const blocked = await meant.attempt();
     if (blocked.kind === 'connected') return fail('without a permit it connects all the same', NOT_ENFORCED);
-    if (passing.kind === 'connected') return pass('with the flag it connects, without the permit it does not');
+    if (passing.kind === 'connected')
+      return pass('with the flag it connects, without the permit it does not');
     return fail(
       `with a permit for loopback ${inWords(passing)}`,
       'do not isolate this computer: programs on it could not talk to each other',
@@ -131,7 +132,8 @@ const permitOfOne = (what: string, wanted: Condition, others: Condition): Promis
     const block = scratch.filter('ALE_AUTH_CONNECT_V4', tcpTo(meant.port));
     await scratch.engine.addFilters([block, permit(others)]);
     const withOthers = await meant.attempt();
-    if (withOthers.kind === 'connected') return fail('the permit of another one lets it connect', NOT_ENFORCED);
+    if (withOthers.kind === 'connected')
+      return fail('the permit of another one lets it connect', NOT_ENFORCED);
     await scratch.engine.addFilters([permit(wanted)]);
     const withOwn = await meant.attempt();
     if (withOwn.kind === 'connected') return pass(`this process passes by the permit for ${what} alone`);
