@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../../../shared/package-root.js';
 import { serviceSid, sidText } from '../../enforce/wfp/sid.js';
 import { folderSecurity } from '../../windows/folder-security.js';
 import { pinPipe } from '../../windows/pipe-owner.js';
@@ -14,9 +15,9 @@ const START = 'start the agent once: sc start cordon-agent';
 
 /** What package.json pins: koffi's binaries have crashed in other versions. */
 async function library(): Promise<Outcome> {
-  const require = createRequire(import.meta.url);
-  const wanted = (require('../../../../package.json') as { dependencies: { koffi: string } }).dependencies
-    .koffi;
+  const text = readFileSync(join(packageRoot, 'package.json'), 'utf8');
+  const { dependencies } = JSON.parse(text) as { dependencies: { koffi: string } };
+  const wanted = dependencies.koffi;
   const { default: koffi } = await import('koffi');
   const { loadWfp } = await import('../../enforce/wfp/library.js');
   await loadWfp();
