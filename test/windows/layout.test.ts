@@ -3,7 +3,8 @@ import * as constants from '../../agent/enforce/wfp/constants.js';
 import { WFP_CODES, WIN32_CODES } from '../../agent/enforce/wfp/error-codes.js';
 import { WFP_LAYOUTS, type Field, type Layouts } from '../../agent/enforce/wfp/layout.js';
 import { itNeeding } from '../net/site/it-needing.js';
-import { compile, constantAsserts, macros, mingw, staticAsserts } from './static-asserts.js';
+import { mingw } from './bfe-double/build.js';
+import { compile, constantAsserts, macros, staticAsserts } from './static-asserts.js';
 
 const HEADERS = ['fwpmu.h', 'fwptypes.h', 'fwpmtypes.h'];
 

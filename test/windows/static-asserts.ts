@@ -5,16 +5,10 @@ import { join } from 'node:path';
 import koffi, { type TypeObject } from 'koffi';
 import { koffiTypes } from '../../agent/enforce/wfp/koffi-types.js';
 import type { Field, Layouts } from '../../agent/enforce/wfp/layout.js';
-import type { Need } from '../net/site/it-needing.js';
 
 /** What koffi thinks of structures, put to the compiler that has the real headers. */
 
 const COMPILER = 'x86_64-w64-mingw32-gcc';
-
-export const mingw: Need = {
-  met: spawnSync(COMPILER, ['--version']).status === 0,
-  why: `${COMPILER} is missing; run "npm run setup"`,
-};
 
 /** koffi's names of types are global: each set of layouts gets its own. */
 let made = 0;

@@ -1,4 +1,4 @@
-import { codeOf, WfpError, type ErrorContext } from './errors.js';
+import { codeOf, isSessionLost, WfpError, type ErrorContext } from './errors.js';
 import type { EngineHandle, FunctionName, Signatures, WfpLibrary } from './library.js';
 
 type WithoutEngine<Parameters extends readonly unknown[]> = Parameters extends [EngineHandle, ...infer Rest]
@@ -51,7 +51,10 @@ export class SessionCalls {
   end(work: (call: SessionCalls['lastCall']) => Promise<void>): Promise<void> {
     this.ending ??= this.inTurn(async () => {
       await work(this.lastCall);
-      check('FwpmEngineClose0', await this.library.later('FwpmEngineClose0', this.engine));
+      const code = await this.library.later('FwpmEngineClose0', this.engine);
+      // One that BFE has ended by itself needs no end.
+      if (code !== 0 && !isSessionLost(new WfpError('FwpmEngineClose0', code)))
+        check('FwpmEngineClose0', code);
     });
     return this.ending;
   }

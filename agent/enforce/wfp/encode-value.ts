@@ -149,10 +149,10 @@ function bytes(data: Buffer, length: number, where: string): Buffer {
   return data;
 }
 
-/** Whether the inverse plus one is a power of two, or nothing is left of it. */
+/** What is left of it are ones only: adding one to them leaves no bit in common. */
 function isContiguous(mask: number): boolean {
-  const zeros = 0xffff_ffff - mask;
-  return (BigInt(zeros) & (BigInt(zeros) + 1n)) === 0n;
+  const rest = ~mask;
+  return (rest & (rest + 1)) === 0;
 }
 
 function outOfRange(where: string, value: unknown, wanted: string): RangeError {

@@ -25,15 +25,19 @@ export interface WfpEngine extends WfpObjects, Disposable {
   /**
    * Runs `work` in one write transaction: commits when it resolves, aborts when it rejects, and rejects with its error then.
    * Waits for the lock for `lockWaitMs` of the engine, tries again, and names the holders when it gives up.
-   * Nothing else runs on this engine meanwhile; calls in `work` go through its argument.
+   * Nothing else runs on this engine meanwhile; calls in `work` go through its argument. One to the engine itself would wait
+   * for its own end, and is refused.
    */
   transaction<T>(work: (objects: WfpObjects) => Promise<T>): Promise<T>;
   sessions(): Promise<Session[]>;
-  /** Calls `changed` for every filter that is added or deleted, until the subscription is ended. */
+  /**
+   * Calls `changed` for every filter that another session adds or deletes, until the subscription is ended: BFE does not tell
+   * a session of its own changes. `provider`: only its filters, at the layers of guids.ts.
+   */
   subscribe(changed: (change: FilterChange) => void, provider?: Guid): Promise<Disposable>;
   /** FwpmGetAppIdFromFileName0: the NT path of a file, as ALE_APP_ID compares it. Undefined: there is no such file. */
   appId(path: string): Promise<Buffer | undefined>;
-  /** Ends the session, and whatever is under way in it. Idempotent. */
+  /** Ends the session, and whatever is under way in it. Idempotent; one that BFE has ended before is closed all the same. */
   close(): Promise<void>;
 }
 

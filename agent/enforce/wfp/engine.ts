@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { win32 } from 'node:path';
 import { check, SessionCalls, written } from './calls.js';
@@ -58,6 +59,8 @@ class Engine implements WfpEngine {
   private readonly queue = new Queue();
   private readonly objects: WfpObjects;
   private readonly subscriptions = new Set<Subscription>();
+  /** The transaction that the present code belongs to. */
+  private readonly inside = new AsyncLocalStorage<{ open: boolean }>();
   private transacting = false;
 
   constructor(
@@ -65,26 +68,29 @@ class Engine implements WfpEngine {
     private readonly library: WfpLibrary,
     private readonly key: Guid,
   ) {
-    this.objects = new SessionObjects(calls, this.queue, 'waits for the lock');
+    this.objects = new SessionObjects(calls, { run: (work) => this.inTurn(work) }, 'waits for the lock');
   }
 
   transaction<Result>(work: (objects: WfpObjects) => Promise<Result>): Promise<Result> {
-    return this.queue.run(async () => {
+    return this.inTurn(async () => {
+      const state = { open: true };
       this.transacting = true;
       try {
-        return await runTransaction(this.calls, work, {
+        const marked = (objects: WfpObjects) => this.inside.run(state, () => work(objects));
+        return await runTransaction(this.calls, marked, {
           sessions: () => this.listSessions(),
           ownKey: this.key,
           random: Math.random,
         });
       } finally {
+        state.open = false;
         this.transacting = false;
       }
     });
   }
 
   sessions(): Promise<Session[]> {
-    return this.queue.run(() => this.listSessions());
+    return this.inTurn(() => this.listSessions());
   }
 
   async subscribe(changed: (change: FilterChange) => void, provider?: Guid): Promise<Disposable> {
@@ -92,7 +98,7 @@ class Engine implements WfpEngine {
     this.subscriptions.add(subscription);
     const end = () => this.queue.run(() => this.endSubscription(subscription));
     try {
-      await this.queue.run(() => subscription.start(provider));
+      await this.inTurn(() => subscription.start(provider));
     } catch (error) {
       await end().catch(() => undefined);
       throw error;
@@ -177,6 +183,14 @@ class Engine implements WfpEngine {
 
   filters(layer: Layer, provider?: Guid): Promise<FoundFilter[]> {
     return this.objects.filters(layer, provider);
+  }
+
+  /** Rejects in a transaction of this engine, which would wait for a call that waits for the transaction. */
+  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.inside.getStore()?.open !== true) return this.queue.run(work);
+    return Promise.reject(
+      new Error('Inside of a transaction, make the call through the argument of its work'),
+    );
   }
 
   private listSessions(): Promise<Session[]> {

@@ -147,17 +147,35 @@ export interface WfpLibrary {
   later<Name extends FunctionName>(name: Name, ...parameters: Signatures[Name]): Promise<number>;
 }
 
+const LIBRARY = 'fwpuclnt.dll';
+const loaded = new Map<string | undefined, Promise<WfpLibrary>>();
+
 /**
+ * Loads it once, however many sessions there are.
  * @param path of the library; default fwpuclnt.dll of the system folder
  * @throws Error where there is no such library; a function that it lacks is found out at its first call
  */
-export async function loadWfp(path?: string): Promise<WfpLibrary> {
-  const library = await systemLibrary('fwpuclnt.dll', path);
+export function loadWfp(path?: string): Promise<WfpLibrary> {
+  const known = loaded.get(path);
+  if (known !== undefined) return known;
+  const library = load(path);
+  loaded.set(path, library);
+  library.catch(() => loaded.delete(path));
+  return library;
+}
+
+async function load(path: string | undefined): Promise<WfpLibrary> {
+  const library = await systemLibrary(LIBRARY, path).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`The Windows Filtering Platform is not here: ${path ?? LIBRARY}: ${reason}`, { cause });
+  });
   return bind(library, await wfpMemory());
 }
 
 function bind(library: LibraryHandle, memory: WfpMemory): WfpLibrary {
   const bound = new Map<FunctionName, KoffiFunction>();
+  // The other thread has the addresses of Buffers, which must not be collected before it is done with them.
+  const underWay = new Set<unknown>();
   const functionOf = (name: FunctionName): KoffiFunction => {
     const known = bound.get(name);
     if (known !== undefined) return known;
@@ -172,7 +190,9 @@ function bind(library: LibraryHandle, memory: WfpMemory): WfpLibrary {
     now: (name, ...parameters) => Number(functionOf(name)(...parameters) ?? 0),
     later: (name, ...parameters) =>
       new Promise((resolve, reject) => {
+        underWay.add(parameters);
         functionOf(name).async(...parameters, (error: Error | null, result: number | undefined) => {
+          underWay.delete(parameters);
           if (error === null || error === undefined) resolve(Number(result ?? 0));
           else reject(error);
         });

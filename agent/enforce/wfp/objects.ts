@@ -30,7 +30,7 @@ export type Waiting = 'holds the lock' | 'waits for the lock';
 export class SessionObjects implements WfpObjects {
   constructor(
     private readonly calls: SessionCalls,
-    private readonly queue: Queue,
+    private readonly queue: Pick<Queue, 'run'>,
     private readonly waiting: Waiting,
   ) {}
 

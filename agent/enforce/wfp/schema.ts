@@ -73,19 +73,23 @@ const INTEGER_TYPES: readonly Type[] = [
   'int64',
 ];
 
+/** Windows calls these sortable. */
+const SORTABLE: readonly Type[] = [...INTEGER_TYPES, 'byte-array16', 'byte-blob', 'unicode-string'];
+
 /** Types that a comparison takes. Undefined: every one but a range. */
 function typesFor(match: Match): readonly Type[] | undefined {
   switch (match) {
     case 'equal':
-    case 'not-equal':
       return undefined;
+    case 'not-equal':
+      return [...SORTABLE, 'v4-mask', 'v6-prefix'];
     case 'range':
       return ['range'];
     case 'greater':
     case 'less':
     case 'greater-or-equal':
     case 'less-or-equal':
-      return [...INTEGER_TYPES, 'float', 'double', 'byte-array16'];
+      return SORTABLE;
     case 'flags-all-set':
     case 'flags-any-set':
     case 'flags-none-set':

@@ -85,7 +85,13 @@ async function lockHeld(code: number, { sessions, ownKey }: TransactionParts): P
   return new WfpError('FwpmTransactionBegin0', code, { detail });
 }
 
-function described({ name, processId, username, kernelMode }: Session): string {
+/** On one line, whatever another program calls itself. */
+function described(session: Session): string {
+  const { processId, kernelMode } = session;
+  const [name, username] = [session.name, session.username].map((text) => text.replace(/\p{Cc}+/gu, ' ')) as [
+    string,
+    string,
+  ];
   const who = kernelMode ? 'a driver' : `process ${processId}${username === '' ? '' : ` of ${username}`}`;
   return name === '' ? who : `"${name}" (${who})`;
 }

@@ -45,6 +45,8 @@ export interface BuiltDouble {
   readonly library: string;
   /** Runs commands of the control without another program: `bfe-control.exe "reboot"`. */
   readonly control: string;
+  /** Exercises the double from C: `bfe-test.exe CASE`. */
+  readonly test: string;
   /** Prints nanoseconds a FwpmFilterAdd0: `bfe-bench.exe FILTERS`. */
   readonly bench: string;
 }
@@ -86,6 +88,7 @@ export function buildDouble(): BuiltDouble {
   const built: BuiltDouble = {
     library: join(folder, 'fwpuclnt.dll'),
     control: join(folder, 'bfe-control.exe'),
+    test: join(folder, 'bfe-test.exe'),
     bench: join(folder, 'bfe-bench.exe'),
   };
   if (existsSync(folder)) return built;
@@ -114,9 +117,9 @@ export function buildDouble(): BuiltDouble {
       join(SOURCES, 'fwpuclnt.def'),
       ...LIBRARIES,
     ]);
-    for (const name of ['control', 'bench']) {
+    for (const name of ['control', 'test', 'bench']) {
       const parts = files(PROGRAMS)
-        .filter((file) => basename(file).startsWith(`bfe-${name}`))
+        .filter((file) => basename(file).startsWith(`bfe-${name}`) && file.endsWith('.c'))
         .map(compile);
       must(COMPILER, [...flags, '-o', at(`bfe-${name}.exe`), ...parts, at('fwpuclnt.dll'), ...LIBRARIES]);
     }

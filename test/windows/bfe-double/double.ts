@@ -7,7 +7,7 @@ import { asFilter, type BfeDump, type JournalEntry } from './dump.js';
 import type { Filter } from '../../../agent/enforce/wfp/types.js';
 
 /** A running program takes a command within 10 ms; when none has by then, one is started for it. Milliseconds. */
-const PATIENCE_MS = 200;
+const PATIENCE_MS = 100;
 const POLL_MS = 5;
 /** Where the double keeps its files unless CORDON_BFE_DIR says otherwise. */
 const FOLDER = 'cordon-bfe';
@@ -39,7 +39,7 @@ export class BfeDouble {
     return new BfeDouble(wine, built, folder);
   }
 
-  /** What it held when it last wrote that down: after every commit at once, counters within some 20 ms. */
+  /** What it held when it last wrote that down: after every commit at once, counters in the next pause between calls. */
   dump(): BfeDump {
     return JSON.parse(readFileSync(join(this.folder, 'dump.json'), 'utf8')) as BfeDump;
   }

@@ -134,6 +134,7 @@ struct change {
   UINT64 session; /* whose change it was */
   FWPM_FILTER_CHANGE0 change;
   GUID layer, provider;
+  UINT32 flags, action;
 };
 
 struct shared {
@@ -169,6 +170,7 @@ UINT64 process_started(HANDLE process);
 /* ---- state of all processes (store.c) */
 
 const struct state *committed(void);
+void forget_committed(void);
 /* Takes `next` over, writes it down, tells subscribers. `session` made the changes; 0: BFE itself. */
 DWORD commit(struct state *next, UINT64 session);
 void bfe_stop(enum phase then);
@@ -217,6 +219,10 @@ void start_pump(void); /* subscribe.c */
 void drop_subscriptions(UINT64 session);
 void publish(const struct state *before, const struct state *after, UINT64 session);
 void drop_enumerations(UINT64 session); /* enumerate.c */
+DWORD check_template(const FWPM_FILTER_ENUM_TEMPLATE0 *t);
+/* Does a filter of these flags, layer, provider (NULL: none) and action match? A NULL template leaves boot-time filters out. */
+BOOL template_takes(const FWPM_FILTER_ENUM_TEMPLATE0 *t, UINT32 flags, const GUID *layer, const GUID *provider,
+                    UINT32 action);
 
 /* ---- growing text (json.c) */
 

@@ -75,7 +75,7 @@ static BOOL run(const char *line) {
   if (IS("reboot")) return set_phase(PHASE_BOOTING);
   if (IS("start")) return set_phase(PHASE_RUNNING);
   if (IS("reset")) return bfe_reset(), TRUE;
-  if (IS("dump")) return TRUE;
+  if (IS("dump")) return reap(TRUE), TRUE;
   if (IS("events")) {
     if (sscanf(after, "%23s %lu", value, &times) != 2) return FALSE;
     if (strcmp(value, "drop") == 0) return shared->drop = (UINT32)times, TRUE;

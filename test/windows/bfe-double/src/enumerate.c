@@ -49,17 +49,22 @@ static struct enumeration *make(const struct call *c, int kind, HANDLE *handle) 
   return e;
 }
 
-static BOOL filter_matches(const struct object *o, const FWPM_FILTER_ENUM_TEMPLATE0 *t) {
-  const FWPM_FILTER0 *f = (const FWPM_FILTER0 *)o->bytes;
-  BOOL boot = (f->flags & FWPM_FILTER_FLAG_BOOTTIME) != 0;
+BOOL template_takes(const FWPM_FILTER_ENUM_TEMPLATE0 *t, UINT32 flags, const GUID *layer, const GUID *provider,
+                    UINT32 action) {
+  BOOL boot = (flags & FWPM_FILTER_FLAG_BOOTTIME) != 0;
   if (t == NULL) return !boot;
   if (t->flags & FWP_FILTER_ENUM_FLAG_BOOTTIME_ONLY) {
     if (!boot) return FALSE;
   } else if (boot && !(t->flags & FWP_FILTER_ENUM_FLAG_INCLUDE_BOOTTIME)) {
     return FALSE;
   }
-  if (t->providerKey != NULL && (f->providerKey == NULL || !IsEqualGUID(f->providerKey, t->providerKey))) return FALSE;
-  return IsEqualGUID(&f->layerKey, &t->layerKey) && (t->actionMask == 0xffffffff || (t->actionMask & f->action.type) != 0);
+  if (t->providerKey != NULL && (provider == NULL || !IsEqualGUID(provider, t->providerKey))) return FALSE;
+  return IsEqualGUID(layer, &t->layerKey) && (t->actionMask == 0xffffffff || (t->actionMask & action) != 0);
+}
+
+static BOOL filter_matches(const struct object *o, const FWPM_FILTER_ENUM_TEMPLATE0 *t) {
+  const FWPM_FILTER0 *f = (const FWPM_FILTER0 *)o->bytes;
+  return template_takes(t, f->flags, &f->layerKey, f->providerKey, f->action.type);
 }
 
 static BOOL matches(const struct object *o, const void *template) {
@@ -77,7 +82,7 @@ static int by_weight(const void *a, const void *b) {
   return x > y ? -1 : x < y;
 }
 
-static DWORD check_template(const FWPM_FILTER_ENUM_TEMPLATE0 *t) {
+DWORD check_template(const FWPM_FILTER_ENUM_TEMPLATE0 *t) {
   if (t == NULL) return 0;
   if (layer_name(&t->layerKey) == NULL) return FWP_E_LAYER_NOT_FOUND;
   if (t->enumType != FWP_FILTER_ENUM_FULLY_CONTAINED && t->enumType != FWP_FILTER_ENUM_OVERLAPPING)

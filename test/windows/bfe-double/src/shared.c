@@ -61,7 +61,8 @@ static BOOL map_shared(void) {
 }
 
 BOOL lock(void) {
-  WaitForSingleObject(mutex, INFINITE);
+  /* Who had it died, perhaps between the file and the number that tells of it. */
+  if (WaitForSingleObject(mutex, INFINITE) == WAIT_ABANDONED) forget_committed();
   if (shared != NULL || map_shared()) return TRUE;
   ReleaseMutex(mutex);
   return FALSE;

@@ -92,6 +92,11 @@ static struct state *parse(const BYTE *data, DWORD size) {
   return s;
 }
 
+void forget_committed(void) {
+  state_free(current);
+  current = NULL;
+}
+
 const struct state *committed(void) {
   if (current != NULL && current->version == shared->version) return current;
   WCHAR path[MAX_PATH];

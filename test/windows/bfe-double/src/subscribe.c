@@ -3,12 +3,15 @@
 
 #define PUMP_EVERY_MS 10
 #define UNSUBSCRIBE_PATIENCE_MS 5000
+/* Counters are written down when there is a pause in the calls, or now and then where there is none. */
+#define DUMP_EVERY_MS 250
 
 struct subscription {
   UINT64 handle, session, seen;
   UINT32 flags;
-  BOOL whole; /* no template: every layer, every provider */
-  GUID layer, provider;
+  BOOL whole; /* no template: every filter */
+  FWPM_FILTER_ENUM_TEMPLATE0 template;
+  GUID provider; /* of the template */
   FWPM_FILTER_CHANGE_CALLBACK0 callback;
   void *context;
   struct subscription *next;
@@ -33,7 +36,7 @@ static void remember(UINT64 session, FWPM_CHANGE_TYPE type, const struct object 
   const FWPM_FILTER0 *f = (const FWPM_FILTER0 *)o->bytes;
   for (; times > 0; times--) {
     struct change *c = &shared->change[shared->changes++ % MAX_CHANGES];
-    *c = (struct change){.session = session, .layer = f->layerKey};
+    *c = (struct change){.session = session, .layer = f->layerKey, .flags = f->flags, .action = f->action.type};
     c->change.changeType = type;
     c->change.filterKey = f->filterKey;
     c->change.filterId = f->filterId;
@@ -59,9 +62,7 @@ static BOOL wants(const struct subscription *s, const struct change *c) {
   UINT32 flag = c->change.changeType == FWPM_CHANGE_ADD ? FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_ADD
                                                         : FWPM_SUBSCRIPTION_FLAG_NOTIFY_ON_DELETE;
   if ((s->flags & flag) == 0 || c->session == s->session) return FALSE;
-  if (s->whole) return TRUE;
-  BOOL layer = IsEqualGUID(&s->layer, &GUID_NULL) || IsEqualGUID(&s->layer, &c->layer);
-  return layer && (IsEqualGUID(&s->provider, &GUID_NULL) || IsEqualGUID(&s->provider, &c->provider));
+  return s->whole || template_takes(&s->template, c->flags, &c->layer, &c->provider, c->action);
 }
 
 /* The next change that somebody here waits for. */
@@ -82,6 +83,8 @@ static BOOL next_change(struct subscription **to, FWPM_FILTER_CHANGE0 *change) {
 
 static DWORD WINAPI pump(void *unused) {
   (void)unused;
+  UINT64 calls = 0;
+  ULONGLONG written = 0;
   for (;;) {
     Sleep(PUMP_EVERY_MS);
     if (!lock()) continue;
@@ -98,7 +101,12 @@ static DWORD WINAPI pump(void *unused) {
       lock();
       calling = 0;
     }
-    if (shared->dirty) write_dump();
+    BOOL pause = shared->journal == calls || GetTickCount64() - written >= DUMP_EVERY_MS;
+    calls = shared->journal;
+    if (shared->dirty && pause) {
+      write_dump();
+      written = GetTickCount64();
+    }
     unlock();
   }
   return 0;
@@ -163,14 +171,18 @@ DWORD WINAPI FwpmFilterSubscribeChanges0(HANDLE engine, const FWPM_FILTER_SUBSCR
   if (!result && (wanted == NULL || callback == NULL || handle == NULL)) result = FWP_E_NULL_POINTER;
   if (!result && c.session->txn != TXN_NONE) result = FWP_E_TXN_IN_PROGRESS;
   if (!result && ((wanted->flags & known) == 0 || (wanted->flags & ~known) != 0)) result = FWP_E_INVALID_FLAGS;
+  if (!result) result = check_template(wanted->enumTemplate);
   if (!result) {
     struct subscription *s = calloc(1, sizeof *s);
     const FWPM_FILTER_ENUM_TEMPLATE0 *t = wanted->enumTemplate;
     *s = (struct subscription){.handle = next_handle++, .session = c.session->id, .seen = shared->changes,
                                .flags = wanted->flags, .whole = t == NULL, .callback = callback, .context = context,
                                .next = subscriptions};
-    if (t != NULL) s->layer = t->layerKey;
-    if (t != NULL && t->providerKey != NULL) s->provider = *t->providerKey;
+    if (t != NULL) s->template = *t;
+    if (t != NULL && t->providerKey != NULL) {
+      s->provider = *t->providerKey;
+      s->template.providerKey = &s->provider;
+    }
     subscriptions = s;
     this_process()->subscriptions++;
     shared->dirty = 1;

@@ -131,6 +131,12 @@ describe('encoding for WFP', () => {
     );
     with1({ ...port(1), match: 'range', value: { type: 'range', low, high: low } }).not.throw();
     with1({ ...TCP, match: 'prefix' }).throw(RangeError, /"prefix"/);
+    const package_: Condition = {
+      field: 'ALE_PACKAGE_ID',
+      match: 'not-equal',
+      value: { type: 'sid', value: Buffer.from([1, 0, 0, 0, 0, 0, 0, 5]) },
+    };
+    with1(package_).throw(RangeError, /"not-equal" does not compare with a value of type sid/);
   });
 
   it('takes a range of addresses, but none of networks', () => {

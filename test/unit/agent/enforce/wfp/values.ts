@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { guid, FIELDS, type Guid } from '../../../../../agent/enforce/wfp/guids.js';
 import type { Field } from '../../../../../agent/enforce/wfp/guids.js';
-import type { Filter, Value } from '../../../../../agent/enforce/wfp/types.js';
+import type { Condition, Filter, Value } from '../../../../../agent/enforce/wfp/types.js';
 
 /** Plain data of every kind, for tests that send it through memory. */
 
@@ -133,4 +133,78 @@ export function filter(more: Partial<Filter> = {}): Filter {
     data: Buffer.alloc(0),
     ...more,
   };
+}
+
+const TYPES: Readonly<
+  Record<Exclude<Field, 'L2_FLAGS'>, readonly [v4: fc.Arbitrary<Value>, v6: fc.Arbitrary<Value>]>
+> = {
+  ALE_APP_ID: both(VALUES['byte-blob']),
+  ALE_USER_ID: both(VALUES['security-descriptor']),
+  ALE_PACKAGE_ID: both(VALUES.sid),
+  IP_PROTOCOL: both(fc.oneof(VALUES.uint8, rangeOf(VALUES.uint8))),
+  IP_LOCAL_ADDRESS: addresses(),
+  IP_REMOTE_ADDRESS: addresses(),
+  IP_LOCAL_PORT: both(fc.oneof(VALUES.uint16, rangeOf(VALUES.uint16))),
+  IP_REMOTE_PORT: both(fc.oneof(VALUES.uint16, rangeOf(VALUES.uint16))),
+  FLAGS: both(VALUES.uint32),
+  IP_LOCAL_INTERFACE: both(fc.oneof(VALUES.uint64, rangeOf(VALUES.uint64))),
+  INTERFACE_TYPE: both(VALUES.uint32),
+};
+
+function both(value: fc.Arbitrary<Value>): readonly [fc.Arbitrary<Value>, fc.Arbitrary<Value>] {
+  return [value, value];
+}
+
+function addresses(): readonly [fc.Arbitrary<Value>, fc.Arbitrary<Value>] {
+  return [
+    fc.oneof(VALUES.uint32, VALUES['v4-mask'], rangeOf(VALUES.uint32)),
+    fc.oneof(VALUES['byte-array16'], VALUES['v6-prefix'], rangeOf(VALUES['byte-array16'])),
+  ];
+}
+
+function rangeOf(value: fc.Arbitrary<Value>): fc.Arbitrary<Value> {
+  return fc.tuple(value, value).map(([one, other]): Value => {
+    const [low, high] = key(one) <= key(other) ? [one, other] : [other, one];
+    return { type: 'range', low, high };
+  });
+}
+
+function matchOf(field: Field, { type }: Value): fc.Arbitrary<Condition['match']> {
+  if (type === 'range') return fc.constant('range');
+  if (type === 'sid' || type === 'security-descriptor') return fc.constant('equal');
+  if (field === 'FLAGS') return fc.constantFrom('flags-all-set', 'flags-any-set', 'flags-none-set');
+  if (type === 'uint16') return fc.constantFrom('equal', 'not-equal', 'greater', 'less-or-equal');
+  return fc.constantFrom('equal', 'not-equal');
+}
+
+/** Up to three alternatives on one field. */
+function alternatives(field: Exclude<Field, 'L2_FLAGS'>, family: 4 | 6): fc.Arbitrary<Condition[]> {
+  const value = TYPES[field][family === 4 ? 0 : 1];
+  const condition = value.chain((value) =>
+    matchOf(field, value).map((match): Condition => ({ field, match, value })),
+  );
+  return fc.array(condition, { minLength: 1, maxLength: 3 });
+}
+
+const FIELDS_OF_A_FLOW = Object.keys(TYPES) as (keyof typeof TYPES)[];
+
+/** Filters at the layers of connections that BFE takes, with every type that a field there has. */
+export function goodFilter(provider: Guid | undefined, sublayer: Guid): fc.Arbitrary<Filter> {
+  const layer = fc.constantFrom(
+    'ALE_AUTH_CONNECT_V4',
+    'ALE_AUTH_CONNECT_V6',
+    'ALE_AUTH_RECV_ACCEPT_V4',
+    'ALE_AUTH_RECV_ACCEPT_V6',
+  );
+  return fc.tuple(anyFilter, layer, fc.subarray(FIELDS_OF_A_FLOW)).chain(([filter, layer, fields]) =>
+    fc
+      .tuple(...fields.map((field) => alternatives(field, layer.endsWith('4') ? 4 : 6)))
+      .map((conditions): Filter => ({
+        ...filter,
+        layer,
+        provider,
+        sublayer,
+        conditions: conditions.flat(),
+      })),
+  );
 }
