@@ -8,7 +8,8 @@ import { WfpEnforcer } from '../../agent/enforce/wfp/wfp-enforcer.js';
 import { contextFor } from '../../agent/enforce/wfp/windows-parts.js';
 import type { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
-import { FakeBfe, type FakeContent } from './fake-bfe.js';
+import { FakeBfe } from './fake-bfe.js';
+import type { FakeContent } from './fake-bfe-objects.js';
 import { FakeClock } from './fake-clock.js';
 
 const AGENT = 'C:\\Program Files\\Cordon\\cordon-agent.exe';

@@ -33,7 +33,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     title: 'The answer to a blocked connection',
     reason:
-      'towards a port that is open Windows says nothing; towards one that is closed its TCP sends the reset that Linux sends for both',
+      'towards a port that is open Windows says nothing; towards one that is closed it answers as ever, with a reset or, for UDP, an ICMP error. Linux sends a reset for both, and nothing for UDP',
   },
   {
     title: 'Errors of local programs',
@@ -70,7 +70,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     title: 'Other products',
     reason:
-      "on Windows others may block what exclusions allow but not the agent's own channel, and a driver can overrule any block; on Linux others may block everything and overrule nothing",
+      "on Windows others may block what exclusions allow, but the agent's own channel only by the veto of a driver; on Linux they may block everything; on neither do they permit what is blocked here",
   },
   {
     title: 'Before the agent runs',

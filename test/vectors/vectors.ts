@@ -2,15 +2,12 @@ import fc from 'fast-check';
 import { compilePlan, type Plan } from '../../agent/enforce/plan.js';
 import { judge } from '../../agent/enforce/model.js';
 import { classify } from '../../agent/enforce/wfp/classify.js';
-import type { Classification } from '../../agent/enforce/wfp/arbitration.js';
-import type { WfpContext } from '../../agent/enforce/wfp/filters.js';
-import { LAYERS, FIELDS, type Field, type Layer } from '../../agent/enforce/wfp/guids.js';
-import type { FieldValue } from '../../agent/enforce/wfp/match.js';
 import { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { exclusion, family, LOCAL, OTHERS, REMOTE, transport } from './generators.js';
-import { appIdOf, OWNERS, packetOn, PROGRAMS, WINDOWS, type Owner, type Probe } from './scene.js';
+import { OWNERS, packetOn, PROGRAMS, type Probe } from './scene.js';
 import { differenceOf } from './differences.js';
+import { processOf, toJson, type FlowVector, type Vector } from './vector.js';
 
 /** The other side of the agent's own channel. */
 const SERVERS = [
@@ -55,7 +52,10 @@ export interface Case {
 }
 
 const CASE = fc.tuple(
-  fc.array(fc.oneof(exclusion([]), exclusion(PROGRAMS)), { minLength: 1, maxLength: 8 }),
+  fc.array(fc.oneof({ weight: 2, arbitrary: exclusion([]) }, exclusion(PROGRAMS)), {
+    minLength: 1,
+    maxLength: 10,
+  }),
   fc.array(probe, { minLength: 16, maxLength: 16 }),
 );
 
@@ -74,25 +74,6 @@ export function cases(count: number, seed: number): Case[] {
   });
 }
 
-/** A flow that one plan lets open, or not. All of it is JSON. */
-export interface FlowVector {
-  /** The packet that opens it. */
-  readonly probe: Probe;
-  readonly layer: Layer;
-  readonly fields: readonly (readonly [Field, JsonValue])[];
-  /** What the model of the rules says; WFP's arbitration has to agree. */
-  readonly verdict: 'permit' | 'block';
-}
-
-/** A plan and flows under it. All of it is JSON. */
-export interface Vector {
-  readonly plan: Plan;
-  readonly flows: readonly FlowVector[];
-}
-
-/** Buffers as hex, 64-bit numbers as decimal text. */
-export type JsonValue = { readonly type: FieldValue['type'] } & Readonly<Record<string, unknown>>;
-
 /**
  * Plans and flows that ALE classifies, without those where the platforms differ (differences.ts). The filters of each
  * are `filtersOf(plan, WINDOWS)`; push them through anything that should give them back, and `arbitrate` must still say
@@ -110,54 +91,4 @@ export function vectors(count: number, seed: number): Vector[] {
       return [{ probe: one, layer: seen.layer, fields, verdict }];
     }),
   }));
-}
-
-/** What the filters of every vector are made with. */
-export const CONTEXT: WfpContext = WINDOWS;
-
-/** @throws TypeError where it is no vector of ours */
-export function flowOf({ layer, fields }: FlowVector): Classification {
-  if (!(layer in LAYERS)) throw new TypeError(`there is no layer ${layer}`);
-  const read = fields.map(([field, value]): [Field, FieldValue] => {
-    if (!(field in FIELDS)) throw new TypeError(`there is no field ${field}`);
-    return [field, fromJson(value)];
-  });
-  return { layer, fields: new Map(read) };
-}
-
-export function processOf({ owner }: Probe): { appId: Buffer; token: readonly Buffer[] } {
-  const { executable, token }: Owner = OWNERS[owner];
-  return { appId: appIdOf(executable), token };
-}
-
-function toJson(value: FieldValue): JsonValue {
-  switch (value.type) {
-    case 'uint8':
-    case 'uint16':
-    case 'uint32':
-      return { type: value.type, value: value.value };
-    case 'byte-array16':
-    case 'byte-blob':
-      return { type: value.type, value: value.value.toString('hex') };
-    case 'token':
-      return { type: value.type, sids: value.sids.map((sid) => sid.toString('hex')) };
-    default:
-      throw new TypeError(`no field of a flow is a ${value.type}`);
-  }
-}
-
-function fromJson({ type, value, sids }: JsonValue): FieldValue {
-  switch (type) {
-    case 'uint8':
-    case 'uint16':
-    case 'uint32':
-      return { type, value: Number(value) };
-    case 'byte-array16':
-    case 'byte-blob':
-      return { type, value: Buffer.from(String(value), 'hex') };
-    case 'token':
-      return { type, sids: (sids as readonly string[]).map((sid) => Buffer.from(sid, 'hex')) };
-    default:
-      throw new TypeError(`no field of a flow is a ${type}`);
-  }
 }

@@ -17,19 +17,23 @@ export interface Changes {
   readonly added: readonly Filter[];
 }
 
+/** Filters never change, and each is compared several times. */
+const texts = new WeakMap<Filter, string>();
+
 /** The steps from `held` to exactly `wanted`; none where they are equal already. */
 export function changesTo(wanted: readonly Filter[], held: Holdings): Changes {
   const stray = held.sublayers.length > 1;
   if (stray || baseProblem(held) !== undefined) {
     return { base: 'replaced', removed: held.filters.map(({ key }) => key), added: wanted };
   }
-  const texts = new Map(wanted.map((filter) => [filter.key, canonical(filter)]));
+  const missing = new Map(wanted.map((filter) => [filter.key, filter]));
   const removed: Guid[] = [];
   for (const found of held.filters) {
-    if (textOf(found) !== undefined && textOf(found) === texts.get(found.key)) texts.delete(found.key);
+    const same = missing.get(found.key);
+    if (same !== undefined && textOf(found) === textFor(same)) missing.delete(found.key);
     else removed.push(found.key);
   }
-  return { base: 'kept', removed, added: wanted.filter(({ key }) => texts.has(key)) };
+  return { base: 'kept', removed, added: [...missing.values()] };
 }
 
 /** How what is held differs from exactly `wanted`, naming the first filter that does; undefined: it does not. */
@@ -40,7 +44,7 @@ export function differenceTo(wanted: readonly Filter[], held: Holdings): string 
   for (const filter of wanted) {
     const other = found.get(filter.key);
     if (other === undefined) return `a filter is missing: ${describeFilter(filter)}`;
-    if (textOf(other) !== canonical(filter)) return `a filter was changed: ${describeFilter(filter)}`;
+    if (textOf(other) !== textFor(filter)) return `a filter was changed: ${describeFilter(filter)}`;
     found.delete(filter.key);
   }
   const [more] = found.values();
@@ -76,8 +80,8 @@ export function assess(
 
 /** SHA-256 over the filters as they were read back, in an order that does not depend on the engine. */
 export function hashOf(filters: readonly FoundFilter[]): Buffer {
-  const texts = filters.map((found) => textOf(found) ?? `unknown ${found.key}`).sort();
-  return createHash('sha256').update(texts.join('\n')).digest();
+  const lines = filters.map((found) => textOf(found) ?? `unknown ${found.key}`).sort();
+  return createHash('sha256').update(lines.join('\n')).digest();
 }
 
 /** How provider and sublayer differ from ours; undefined: they do not. */
@@ -126,7 +130,15 @@ function textOf({ filter, flags }: FoundFilter): string | undefined {
   // Boot-time ones have done their work once BFE has started.
   const disabled = (flags & FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_DISABLED) !== 0;
   if (disabled && filter.lifetime !== 'boot-time') return undefined;
-  return canonical(filter);
+  return textFor(filter);
+}
+
+function textFor(filter: Filter): string {
+  const known = texts.get(filter);
+  if (known !== undefined) return known;
+  const text = canonical(filter);
+  texts.set(filter, text);
+  return text;
 }
 
 function nameOf({ filter, name, key }: FoundFilter): string {

@@ -5,6 +5,7 @@ import { isSessionLost, WfpError } from './errors.js';
 
 /** BFE answers within milliseconds, and a transaction gives up on its lock long before this. */
 const ANSWER_WITHIN_MS = 60_000;
+const NO_ANSWER = `BFE hangs: a call has not come back within ${ANSWER_WITHIN_MS / 1000} s; restart the computer if it stays so`;
 
 /**
  * Keeps one session of the filter engine open from its first use on. One that has become useless is replaced, and the work
@@ -12,6 +13,8 @@ const ANSWER_WITHIN_MS = 60_000;
  */
 export class EngineKeeper {
   private engine: WfpEngine | undefined;
+  /** A call that was given up has not come back yet. */
+  private stuck = false;
 
   constructor(
     private readonly open: () => Promise<WfpEngine>,
@@ -35,7 +38,8 @@ export class EngineKeeper {
   async close(): Promise<void> {
     const { engine } = this;
     this.engine = undefined;
-    await engine?.close();
+    // One that is lost cannot be closed, and need not be: it ends with this process at the latest.
+    await engine?.close().catch(() => undefined);
   }
 
   private async attempt<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
@@ -48,30 +52,33 @@ export class EngineKeeper {
   }
 
   private inTime<T>(work: (engine: WfpEngine) => Promise<T>): Promise<T> {
+    // Each call that hangs holds a thread of this process, and there are few.
+    if (this.stuck) return Promise.reject(new EnforceError(NO_ANSWER));
     return new Promise((resolve, reject) => {
       let late = false;
       const cancel = this.clock.after(ANSWER_WITHIN_MS, () => {
-        late = true;
+        late = this.stuck = true;
         this.abandon();
-        const seconds = ANSWER_WITHIN_MS / 1000;
-        reject(
-          new EnforceError(`BFE did not answer within ${seconds} s; restart the computer if it stays so`),
-        );
+        reject(new EnforceError(NO_ANSWER));
       });
       const run = async (): Promise<T> => {
         const engine = this.engine ?? (await this.open());
         // By now another session may be the one that is kept.
         if (late) await engine.close();
         else this.engine = engine;
-        return work(engine);
+        return await work(engine);
       };
-      run().then(resolve, reject).finally(cancel);
+      const ended = (): void => {
+        cancel();
+        if (late) this.stuck = false;
+      };
+      run().then(resolve, reject).finally(ended);
     });
   }
 
   /** Nobody waits for the end of a session that may not answer any more. */
   private abandon(): void {
-    this.close().catch(() => undefined);
+    void this.close();
   }
 }
 

@@ -122,11 +122,7 @@ export function icmp(lifetime: Lifetime): Filter[] {
       action: 'permit',
       hard: false,
       data: NOTHING,
-      conditions: [
-        protocolIs(layer.endsWith('V4') ? ICMP : ICMPV6),
-        // One by one: at reauthorization a field may be unknown, and only an equal matches that.
-        ...ICMP_TYPES[layer].map(icmpTypeIs),
-      ],
+      conditions: [protocolIs(layer.endsWith('V4') ? ICMP : ICMPV6), ...ICMP_TYPES[layer].map(icmpTypeIs)],
     }),
   );
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Transport } from '../../../../../agent/enforce/model.js';
 import { classify } from '../../../../../agent/enforce/wfp/classify.js';
 import { packetOn, type Probe } from '../../../../vectors/scene.js';
-import { processOf } from '../../../../vectors/vectors.js';
+import { processOf } from '../../../../vectors/vector.js';
 
 const SYN = { syn: true, ack: false, fin: false, rst: false };
 const udp: Transport = { protocol: 'udp', localPort: 4000, remotePort: 53 };

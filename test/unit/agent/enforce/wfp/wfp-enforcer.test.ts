@@ -222,16 +222,47 @@ describe('the WFP enforcer', () => {
     expect((await site.enforcer.inspect()).kind, 'after a close').to.equal('intact');
   });
 
-  it('does not wait for ever for a BFE that hangs, nor lets it stand in the way afterwards', async () => {
+  it('gives up a BFE that hangs, asks it no more until it answers, and then works with it again', async () => {
     await site.enforcer.apply(wfpPlan());
     const call = site.bfe.call.bind(site.bfe);
-    site.bfe.call = () => new Promise(() => undefined);
+    let asked = 0;
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    site.bfe.call = () => {
+      asked += 1;
+      return answered;
+    };
     const hanging = rejection(site.enforcer.inspect());
     await settled();
     site.clock.advance(60_000);
-    expect(String(await hanging)).to.match(/BFE did not answer within 60 s/);
+    expect(String(await hanging)).to.match(/BFE hangs: a call has not come back within 60 s/);
+    await settled();
+    const before = asked;
+    expect(String(await rejection(site.enforcer.apply(wfpPlan([WEB]))))).to.match(/BFE hangs/);
+    expect(asked).to.equal(before);
     site.bfe.call = call;
+    answer();
+    await settled();
     expect((await site.enforcer.inspect()).kind).to.equal('intact');
+    expect(site.bfe.openSessions).to.equal(1);
+    expect(site.clock.pending).to.equal(0);
+  });
+
+  it('starts from nothing in the same step where a key of ours is taken, or something short-lived is left', async () => {
+    for (const code of ['FWP_E_ALREADY_EXISTS', 'FWP_E_LIFETIME_MISMATCH']) {
+      await site.enforcer.apply(wfpPlan());
+      const { length: before } = site.bfe.versions;
+      let failed = false;
+      site.bfe.fault = (call) => {
+        if (failed || call !== 'FwpmFilterAdd0') return undefined;
+        failed = true;
+        return code;
+      };
+      await site.enforcer.apply(wfpPlan([WEB]));
+      expect(failed).to.equal(true);
+      expect(site.held()).to.deep.equal(await site.wanted(wfpPlan([WEB])));
+      expect(site.bfe.versions.length).to.equal(before + 1);
+    }
   });
 
   describe('when a call fails', () => {
