@@ -91,11 +91,14 @@ function createProgram(): Command {
 
 function addService(program: Command): void {
   const service = program.command('service').description('Windows: the agent as a service');
-  const config = `YAML file with settings (default ${placesOn('win32').configFile})`;
+  const onWindows = placesOn('win32');
+  const config = `YAML file with settings (default ${onWindows.configFile})`;
+  const dataDir = `identity and state (default ${onWindows.dataDir})`;
   service
     .command('install')
     .description('make the service, or bring it up to date, and start it')
     .option('--config <file>', config)
+    .option('--data-dir <folder>', dataDir)
     .option('--no-start', 'do not start it')
     .action(action(installService));
   service
@@ -107,6 +110,7 @@ function addService(program: Command): void {
     .command('run')
     .description('what the service control manager starts')
     .option('--config <file>', config)
+    .option('--data-dir <folder>', dataDir)
     .action(action(runService));
 }
 

@@ -6,9 +6,11 @@ import { ConfigError } from '../../shared/config/load.js';
 import { createLog } from '../../shared/log.js';
 import { packageRoot } from '../../shared/package-root.js';
 import type { RunningAgent } from '../agent.js';
+import { prepareDataFolder } from '../data-folder.js';
 import { placesOn } from '../places.js';
 import { registerEventSource, removeEventSource } from '../windows/event-log.js';
 import { folderSecurity } from '../windows/folder-security.js';
+import { WindowsError } from '../windows/library.js';
 import { LogFile } from '../windows/log-file.js';
 import { agentService, SERVICE_NAME } from '../windows/service-definition.js';
 import { hostService } from '../windows/service-host.js';
@@ -24,22 +26,21 @@ const LOG_FILE = 'agent.log';
 export async function installService(flags: Flags): Promise<void> {
   onWindowsOnly();
   const security = await folderSecurity();
-  const places = placesOn(process.platform);
-  security.make(places.dataDir);
-  security.check(places.dataDir, 'private');
+  // Before the settings are read: they may be in it.
+  security.make(placesOn(process.platform).dataDir);
   const file = configFile(flags);
-  const config = readConfig({ config: file });
-  security.make(config.data_dir);
-  security.check(config.data_dir, 'private');
+  const { data_dir: dataDir } = readConfig({ config: file, dataDir: flags['dataDir'] });
+  await prepareDataFolder(dataDir);
   // Whoever may change the program or its settings would give LocalSystem orders.
   for (const folder of new Set([dirname(file), dirname(process.execPath), packageRoot, dirname(MAIN)])) {
     security.check(folder, 'unchangeable');
   }
   const manager = await openManager();
-  const command = [process.execPath, MAIN, 'service', 'run', '--config', file];
+  // A service has another environment than a console: nothing is left to it.
+  const command = [process.execPath, MAIN, 'service', 'run', '--config', file, '--data-dir', dataDir];
   const missing = manager.install(agentService(command));
   await registerEventSource();
-  console.log(`installed: service ${SERVICE_NAME}, settings ${file}, log ${join(config.data_dir, LOG_FILE)}`);
+  console.log(`installed: service ${SERVICE_NAME}, settings ${file}, log ${join(dataDir, LOG_FILE)}`);
   if (missing.length > 0) console.error(`this Windows does not know: ${missing.join(', ')}`);
   if (flags['start'] === false) {
     console.log(`next: "sc start ${SERVICE_NAME}"`);
@@ -75,7 +76,8 @@ export async function serviceStatus(): Promise<void> {
   onWindowsOnly();
   const status = (await openManager()).status(SERVICE_NAME);
   if (!status) {
-    throw new ConfigError(`there is no service ${SERVICE_NAME}; "cordon-agent service install" makes it`);
+    const hint = `there is no service ${SERVICE_NAME}; "cordon-agent service install" makes it`;
+    throw new WindowsError('OpenServiceW', 1060, hint);
   }
   const { state, processId, exitCode } = status;
   console.log(`service       ${SERVICE_NAME}`);
@@ -87,18 +89,15 @@ export async function serviceStatus(): Promise<void> {
 /** What the service control manager starts. */
 export async function runService(flags: Flags): Promise<void> {
   onWindowsOnly();
-  const file = configFile(flags);
-  // Until the settings are read, what goes wrong is told where an administrator looks for it.
-  let log = createLog(
-    'cordon-agent',
-    'info',
-    new LogFile(join(placesOn(process.platform).dataDir, LOG_FILE)),
-  );
+  const dataDir =
+    typeof flags['dataDir'] === 'string' ? flags['dataDir'] : placesOn(process.platform).dataDir;
+  const logFile = new LogFile(join(dataDir, LOG_FILE));
+  let log = createLog('cordon-agent', 'info', logFile);
   let agent: RunningAgent | undefined;
   const hosted = await hostService(SERVICE_NAME, {
     start: async () => {
-      const config = readConfig({ config: file });
-      log = createLog('cordon-agent', config.log_level, new LogFile(join(config.data_dir, LOG_FILE)));
+      const config = readConfig({ config: configFile(flags), dataDir });
+      log = createLog('cordon-agent', config.log_level, logFile);
       agent = await startConfigured(config, log);
     },
     stop: async () => {

@@ -211,9 +211,9 @@ async function loadCalls(): Promise<Calls> {
     dispatch: (name, main) => {
       // Windows reads the table for as long as the process lives: its memory is never given back.
       const word = Buffer.from(`${name}\0`, 'utf16le');
-      const text = koffi.alloc('uint8_t', word.length);
+      const text: unknown = koffi.alloc('uint8_t', word.length);
       koffi.encode(text, koffi.array('uint8_t', word.length), word);
-      const table = koffi.alloc('void *', 4);
+      const table: unknown = koffi.alloc('void *', 4);
       const entries = [koffi.address(text), koffi.register(main, mainType), null, null];
       koffi.encode(table, koffi.array('void *', 4), entries);
       return startThread(

@@ -49,8 +49,8 @@ export function sessionTeller(library?: string): TellSessions {
 
 interface SessionCalls {
   /** Numbers of the sessions of people. */
-  list(): number[];
-  send(session: number, title: string, text: string): Promise<Ending>;
+  readonly list: () => number[];
+  readonly send: (session: number, title: string, text: string) => Promise<Ending>;
 }
 
 async function loadCalls(library: string | undefined): Promise<SessionCalls> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { ResumeWatch } from '../../../shared/resume-watch.js';
+import { livedThrough, ResumeWatch } from '../../../shared/resume-watch.js';
 
 const LOOKED_MS = 1_100;
 
@@ -31,5 +31,35 @@ describe('the watch for resumes', () => {
     const looked = looks;
     await sleep(LOOKED_MS);
     expect(looks).to.equal(looked);
+  });
+
+  it('notices a suspend where every clock goes on in it, and takes a busy process for none', () => {
+    let now = 0;
+    const awake = livedThrough(() => now);
+    const asleep = (): number => now - awake();
+    for (const gap of [1_000, 1_015, 4_900]) {
+      now += gap;
+      expect(asleep(), `${gap}`).to.equal(0);
+    }
+    now += 60_000;
+    expect(asleep()).to.equal(60_000);
+    now += 1_000;
+    expect(asleep()).to.equal(60_000);
+  });
+
+  it('tells at once when the operating system says so, and not a second time by itself', async () => {
+    let sleptMs = 0;
+    const watch = new ResumeWatch(
+      () => performance.now() + sleptMs,
+      () => performance.now(),
+    );
+    let resumed = 0;
+    const cancel = watch.add(() => resumed++);
+    sleptMs += 60_000;
+    watch.resumed();
+    expect(resumed).to.equal(1);
+    await sleep(LOOKED_MS);
+    cancel();
+    expect(resumed).to.equal(1);
   });
 });

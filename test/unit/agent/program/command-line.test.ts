@@ -38,7 +38,7 @@ describe('the command line of the agent', () => {
     [
       '',
       2,
-      /needs a command: run, enroll, restore, status, isolation, report-detection, self-test, purge; run "cordon-agent --help"/,
+      /needs a command: run, enroll, restore, status, isolation, report-detection, self-test, service, purge; run "cordon-agent --help"/,
     ],
     ['isolat', 2, /did you mean isolation\?\); run "cordon-agent --help"/],
     ['release', 2, /unknown command 'release'/],
