@@ -19,7 +19,11 @@ const MOST_CHARACTERS = 257;
  * @throws Error where Windows does not say
  */
 export async function logOn(user: string, password: string): Promise<LoginAnswer> {
-  const calls = await tokenCalls();
+  return logOnThrough(await tokenCalls(), user, password);
+}
+
+/** The same by the calls that are given. */
+export function logOnThrough(calls: TokenCalls, user: string, password: string): LoginAnswer {
   const account = accountOf(user, computerName(calls));
   let code = 0;
   for (const kind of [LOGON32_LOGON_NETWORK, LOGON32_LOGON_INTERACTIVE]) {

@@ -25,7 +25,7 @@ export type PinnedPipe =
 
 /** Whether a name is that of a pipe on this computer. `\\server\pipe\NAME` would be one on another. */
 export function isLocalPipe(name: string): boolean {
-  return /^\\\\[.?]\\pipe\\[^\\/]{1,240}$/i.test(name);
+  return /^\\\\[.?]\\pipe\\\w[\w. -]{0,239}$/i.test(name);
 }
 
 /**

@@ -219,6 +219,26 @@ describe('a named pipe of the agent', () => {
     calls.closeHandle(squatter);
   });
 
+  it('belongs to Administrators, and gives rights to them and LocalSystem alone, inheriting none', async () => {
+    await serve(echo);
+    const advapi = await systemLibrary('advapi32.dll');
+    const calls = await tokenCalls();
+    const describe = caller(advapi)<
+      (descriptor: bigint | null, revision: 1, what: number, text: [string | null], length: null) => number
+    >(
+      'int __stdcall ConvertSecurityDescriptorToStringSecurityDescriptorW(void *descriptor, uint32_t revision, uint32_t what, _Out_ str16 *text, void *length)',
+    );
+    const pipe = await openRaw();
+    const descriptor: [bigint | null] = [null];
+    const OWNER_AND_DACL = 5;
+    expect(calls.securityInfo(pipe, 6, OWNER_AND_DACL, [null], null, null, null, descriptor)).to.equal(0);
+    const text: [string | null] = [null];
+    expect(describe(descriptor[0], 1, OWNER_AND_DACL, text, null)).to.equal(1);
+    expect(text[0]).to.match(/^O:BAD:P\(A;;(FA|GA);;;SY\)\(A;;(FA|GA);;;BA\)$/);
+    calls.localFree(descriptor[0]);
+    (await pipeCalls()).closeHandle(pipe);
+  });
+
   it('serves 16 connections at once and tells the next one that it is busy', async () => {
     await serve(echo);
     const sockets = [];
