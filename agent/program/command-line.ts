@@ -75,7 +75,9 @@ function createProgram(): Command {
     .option('--config <file>', 'YAML file with settings')
     .option('--control-socket <path>', controlSocket)
     .action(action(reportDetection));
-  withStore(program.command('self-test').description('check what only this computer can show; changes nothing'))
+  withStore(
+    program.command('self-test').description('check what only this computer can show; changes nothing'),
+  )
     .argument('[names...]', 'checks; none: all of this platform')
     .option('--list', 'say what each check asks, and check nothing')
     .option('--json', 'as JSON')

@@ -68,7 +68,7 @@ describe('the command line of the agent', () => {
     ['enroll --server h --token t --ca-fingerprint abc', 2, /--ca-fingerprint: must be .* 64 hex digits/],
     ['run --server a:b', 2, /--server: "a:b" is not HOST:PORT, for example/],
     ['run --server h --agent-server h:0', 2, /--agent-server: "h:0" is not HOST:PORT/],
-    ['run --server h --enforcer wfp', 2, /--enforcer: must be one of auto, nftables, recording/],
+    ['run --server h --enforcer pf', 2, /--enforcer: must be one of auto, wfp, nftables, recording/],
     ['run --server h --log-level loud', 2, /--log-level: must be one of fatal/],
     ['run --server h --keepalive-seconds soon', 2, /--keepalive-seconds: must be a number of seconds/],
     ['run --server h --helper-services a/b', 2, /--helper-services: must be the name of a systemd unit/],
