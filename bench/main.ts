@@ -4,6 +4,7 @@ import { measureManyExclusions } from './exclusions/apply.js';
 import { measureExcludedFlow } from './exclusions/flow.js';
 import { measureBroadcast } from './fleet/broadcast.js';
 import { print } from './report.js';
+import { measureWfp } from './wfp/wfp.js';
 
 /** `npm run bench`: every figure beside a named peer, measured in the same run. */
 
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
   // Both, because their difference is what the number of exclusions costs a packet; the rest any packet filter costs.
   print(await measureExcludedFlow({ exclusions: 2, rounds: 7 }));
   print(await measureExcludedFlow({ exclusions: 10_000, rounds: 7 }));
+  for (const figure of (await measureWfp({ exclusions: 1000, rounds: 100 })) ?? []) print(figure);
   print(await measureBroadcast({ agents: 2000, rounds: 5 }));
 }
 

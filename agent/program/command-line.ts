@@ -12,6 +12,7 @@ import { purge } from './purge.js';
 import { reportDetection } from './report-detection.js';
 import { restore } from './restore.js';
 import { run } from './run.js';
+import { selfTest } from './self-test.js';
 import { installService, removeService, runService, serviceStatus } from './service.js';
 import { status } from './status.js';
 
@@ -74,6 +75,14 @@ function createProgram(): Command {
     .option('--config <file>', 'YAML file with settings')
     .option('--control-socket <path>', controlSocket)
     .action(action(reportDetection));
+  withStore(
+    program.command('self-test').description('check what only this computer can show; changes nothing'),
+  )
+    .argument('[names...]', 'checks; none: all of this platform')
+    .option('--list', 'say what each check asks, and check nothing')
+    .option('--json', 'as JSON')
+    .option('--control-socket <path>', controlSocket)
+    .action(selfTest);
   addService(program);
   withStore(program.command('purge').description('uninstall: remove rules, state and identity'))
     .option('--control-socket <path>', controlSocket)

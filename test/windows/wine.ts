@@ -139,7 +139,9 @@ export class Wine {
     closeSync(out);
     closeSync(err);
     this.running.add(child);
-    const read = (file: string): string => readFileSync(file, 'utf8').replaceAll('\r\n', '\n');
+    // `close` may have removed it by the time at which the end of the program is told.
+    const read = (file: string): string =>
+      existsSync(file) ? readFileSync(file, 'utf8').replaceAll('\r\n', '\n') : '';
     const ended = new Promise<WineEnded>((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code) => {

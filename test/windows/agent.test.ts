@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { IsolationState, type ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import { itNeeding } from '../net/site/it-needing.js';
+import { AgentSite } from './agent-site.js';
+import { wine } from './wine.js';
+
+const simulates = (observed: ObservedIsolation | undefined): boolean =>
+  observed?.isolationId !== '' && observed?.degradedReason.startsWith('simulation') === true;
+
+describe('the agent on Windows without a packet filter', function () {
+  this.timeout(60_000);
+  let site: AgentSite | undefined;
+  afterEach(() => site?.close());
+
+  itNeeding(
+    wine,
+    'enrols, is isolated and released in simulation, and comes back after its end',
+    async () => {
+      site = await AgentSite.open({ enforcer: 'recording' });
+      await site.startAgent();
+      await site.done('isolate', site.device, '--reason', 'case 1', '--yes');
+      const isolated = await site.untilDevice('isolated', ({ observed }) => simulates(observed));
+      await site.killAgent();
+      await site.startAgent();
+      const back = await site.untilDevice('isolated again', ({ observed }) => simulates(observed));
+      expect(back.observed?.isolationId).to.equal(isolated.observed?.isolationId);
+      await site.done('release', site.device, '--reason', 'case 1 closed', '--yes', '--wait');
+      const released = await site.operator.show();
+      expect(released.observed?.state).to.equal(IsolationState.ISOLATION_STATE_RELEASED);
+    },
+  );
+});
