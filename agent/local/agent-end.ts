@@ -31,7 +31,7 @@ async function holdPipe(path: string): Promise<() => void> {
       return pinned.release;
     case 'absent':
       throw new LocalSocketError(
-        `${path}: no agent listens there; start the agent (sc start CordonAgent), or give its --control-socket. "cordon-agent status" needs no agent`,
+        `${path}: no agent listens there; start the agent (sc start cordon-agent), or give its --control-socket. "cordon-agent status" needs no agent`,
       );
     case 'denied':
       throw new LocalSocketError(
@@ -42,7 +42,7 @@ async function holdPipe(path: string): Promise<() => void> {
     case 'foreign': {
       const maker = pinned.owner === '' ? 'somebody' : await new AccountNames().nameOf(pinned.owner);
       throw new LocalSocketError(
-        `${path}: ${maker} made this pipe, who is neither LocalSystem nor Administrators, so it may not be the agent; nothing was sent. End that program, then start the agent (sc start CordonAgent)`,
+        `${path}: ${maker} made this pipe, who is neither LocalSystem nor Administrators, so it may not be the agent; nothing was sent. End that program, then start the agent (sc start cordon-agent)`,
       );
     }
   }

@@ -126,7 +126,7 @@ describe('cordon-agent isolation on Windows', function () {
     const words = [['/disable', '/login=ann'], ['/show'], ['/enable']];
     const ended = await Promise.all(words.map((each) => isolationProcess(each)));
     expect(ended.map(({ code }) => code)).to.deep.equal([1, 2, 4]);
-    expect(ended[1]?.stderr).to.contain('no agent listens there; start the agent (sc start CordonAgent)');
+    expect(ended[1]?.stderr).to.contain('no agent listens there; start the agent (sc start cordon-agent)');
   });
 
   it('ends, as a process, with -1 where the agent that runs does not know the call', async () => {

@@ -22,7 +22,7 @@ describe('what the local command line tells people', () => {
       expect(callProblem(code, 'x', undefined, 'win32')).not.to.match(/systemctl|journalctl|root/);
       expect(callProblem(code, 'x', undefined, 'linux')).not.to.match(/sc query/);
     }
-    expect(callProblem(UNAVAILABLE, 'x', undefined, 'win32')).to.contain('sc query CordonAgent');
+    expect(callProblem(UNAVAILABLE, 'x', undefined, 'win32')).to.contain('sc query cordon-agent');
   });
 
   it('ends with -1 on a platform that it does not run on', async () => {
