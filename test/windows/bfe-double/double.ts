@@ -154,6 +154,11 @@ export class BfeDouble {
     return this.control(`journal ${on ? 'on' : 'off'}`);
   }
 
+  /** The dump is not written at every commit but in pauses: for thousands of transactions. `refresh` reads what holds. */
+  lazyDumps(on: boolean): Promise<void> {
+    return this.control(`lazy ${on ? 'on' : 'off'}`);
+  }
+
   /** From now on the dump of every version is kept: for `dumpOf`. */
   keepHistory(on: boolean): Promise<void> {
     return this.control(`history ${on ? 'on' : 'off'}`);

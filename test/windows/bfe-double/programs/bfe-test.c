@@ -140,6 +140,7 @@ static void listen_case(void) {
 static void cycles_case(void) {
   HANDLE engine = open_engine(0, 0);
   EXPECT(add_sublayer(engine, 2, 0, 0), 0);
+  EXPECT(CordonBfeControl("lazy on"), 0);
   for (int i = 0; i < 1000 && failures == 0; i++) {
     EXPECT(FwpmTransactionBegin0(engine, 0), 0);
     EXPECT(i % 2 == 0 ? add_filter(engine, 10, 2, 0) : delete_filter(engine, 10), 0);

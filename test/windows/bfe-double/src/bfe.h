@@ -143,7 +143,7 @@ struct shared {
   UINT32 phase, epoch;
   UINT64 writer; /* session that holds the lock */
   ULONGLONG reaped;
-  UINT32 odd, quiet, history, dirty, drop, duplicate;
+  UINT32 odd, quiet, history, lazy, dirty, drop, duplicate;
   struct session sessions[MAX_SESSIONS];
   struct process processes[MAX_PROCESSES];
   struct fault faults[MAX_FAULTS];

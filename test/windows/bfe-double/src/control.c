@@ -85,6 +85,7 @@ static BOOL run(const char *line) {
   if (IS("odd-addresses")) return set_switch(&shared->odd, value, FALSE);
   if (IS("journal")) return set_switch(&shared->quiet, value, TRUE);
   if (IS("history")) return set_switch(&shared->history, value, FALSE);
+  if (IS("lazy")) return set_switch(&shared->lazy, value, FALSE);
 #undef IS
   return FALSE;
 }

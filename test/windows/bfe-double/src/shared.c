@@ -2,7 +2,8 @@
 #include "bfe.h"
 #include <stdarg.h>
 
-#define MAGIC 0x42464531u
+/* Another layout has another number: the size of it tells most of them apart. */
+#define MAGIC (0x42460000u + (UINT32)sizeof(struct shared))
 #define REAP_EVERY_MS 20
 
 struct shared *shared;

@@ -158,7 +158,8 @@ DWORD commit(struct state *next, UINT64 session) {
   publish(before, next, session);
   state_free(current);
   current = next;
-  write_dump();
+  if (shared->lazy) shared->dirty = 1;
+  else write_dump();
   return 0;
 }
 
@@ -192,7 +193,7 @@ void bfe_reset(void) {
   shared->writer = 0;
   shared->epoch++;
   shared->phase = PHASE_RUNNING;
-  shared->errors = shared->odd = shared->quiet = shared->history = shared->drop = shared->duplicate = 0;
+  shared->errors = shared->odd = shared->quiet = shared->history = shared->lazy = shared->drop = shared->duplicate = 0;
   memset(shared->faults, 0, sizeof shared->faults);
   add_builtin(next);
   commit(next, 0);
