@@ -128,6 +128,8 @@ class Engine implements WfpEngine {
 
   close(): Promise<void> {
     return this.calls.end(async (call) => {
+      // Whoever waited for the last call takes up first what it gave, the handle of a subscription for example.
+      await new Promise((resolve) => setImmediate(resolve));
       // Aborted by name, not only by the end of the session: subscriptions cannot be ended inside of it.
       if (this.transacting) await call('FwpmTransactionAbort0');
       for (const subscription of this.subscriptions) {

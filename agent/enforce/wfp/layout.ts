@@ -104,8 +104,8 @@ export const WFP_LAYOUTS: Layouts = {
   FWPM_SUBLAYER0: [
     field('subLayerKey', struct('GUID')),
     display,
-    // Windows has had 32 bits here since its version 8; mingw's header still has the 16 of version 7. The offset is the
-    // same, and the two bytes behind were padding.
+    // Microsoft's own headers have 32 bits here; those of mingw-w64 still have the 16 of Windows 7. The offset is the same,
+    // and the two bytes behind were padding.
     { name: 'flags', type: 'uint32', headerSize: 2 },
     field('providerKey', to('GUID')),
     field('providerData', struct('FWP_BYTE_BLOB')),

@@ -50,6 +50,16 @@ describe('sessions of WFP', () => {
       expect(bfe.dump().counters.subscriptions).to.equal(0);
     });
 
+    it('that is under way when the session is closed ends with it', async () => {
+      const session = await engine();
+      bfe.control('delay FwpmFilterSubscribeChanges0 2 200');
+      const subscribed = failure(session.subscribe(() => undefined, PROVIDER.key));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await session.close();
+      expect((await subscribed).errorName).to.equal('ERROR_INVALID_HANDLE');
+      expect(bfe.dump().counters.subscriptions).to.equal(0);
+    });
+
     it('that is refused leaves nothing behind', async () => {
       const session = await engine();
       bfe.control('fail FwpmFilterSubscribeChanges0 3 5');
