@@ -183,7 +183,7 @@ describe('the WFP enforcer on the library of Windows', function () {
     ];
     for (const [what, from, to] of steps) {
       it(`while ${what}, either all of the old or all of the new is in force, and the reason has a name`, async function () {
-        this.timeout(60_000);
+        this.timeout(150_000);
         const both = [from ? await wanted(from) : [], to ? await wanted(to) : []];
         bfe.control('reset', 'journal off');
         await bring(from);
@@ -192,15 +192,16 @@ describe('the WFP enforcer on the library of Windows', function () {
         const calls = bfe.dump().journal - begin;
         expect(calls).to.be.above(50);
         const outcomes = new Set<number>();
+        let outcome = 1;
         for (let call = 1; call <= calls; call++) {
           const code = CODES[call % CODES.length] ?? '';
-          await bring(from);
+          if (outcome === 1) await bring(from);
           bfe.failAt(call, code, call % 3 === 0 ? 'once' : 'from-then-on');
           const error = await rejection(bring(to));
           bfe.control('clear-faults');
           // With these codes Windows has ended the session, and not only said so.
           if (ENDED.includes(code)) bfe.control('stop', 'start');
-          const outcome = both.findIndex((texts) => texts.join() === held(bfe.dump()).join());
+          outcome = both.findIndex((texts) => texts.join() === held(bfe.dump()).join());
           expect(outcome, `${code} at call ${call}`).to.be.at.least(0);
           outcomes.add(outcome);
           if (error === undefined) expect(outcome, `nothing said about call ${call}`).to.equal(1);
