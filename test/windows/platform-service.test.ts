@@ -25,6 +25,23 @@ describe('the service of the agent on Windows', function () {
   let waiting: WineProcess;
   let client: ManagementClient;
 
+  /**
+   * Services have the environment of the computer. Wine gives them 10 s to come up, Windows 30; a busy machine may need more.
+   * Both are read when Wine boots, so they are written before.
+   */
+  const setUpServices = (): void => {
+    const registry = join(windows.folder, 'prefix', 'system.reg');
+    const control = 'System\\\\CurrentControlSet\\\\Control';
+    const more = [
+      `[${control}\\\\Session Manager\\\\Environment]`,
+      '"NODE_SKIP_PLATFORM_CHECK"="1"',
+      `[${control}]`,
+      '"ServicesPipeTimeout"=dword:0001d4c0',
+    ];
+    const content = `${readFileSync(registry, 'utf8')}\n${more.join('\n')}\n`;
+    writeFileSync(registry, content);
+  };
+
   /** `cordon-agent` as an administrator types it. */
   const agent = (...args: string[]): Promise<WineEnded> =>
     windows.start(`${PROGRAM}\\node.exe`, [`${PROGRAM}\\dist\\agent\\main.js`, ...args], {
@@ -49,14 +66,7 @@ describe('the service of the agent on Windows', function () {
     }
     symlinkSync(join(packageRoot, NODE), windows.driveC('cordon/node.exe'));
     writeFileSync(windows.driveC('wait.cjs'), 'setTimeout(() => undefined, 600_000);\n');
-    // Services have the environment of the computer. Wine gives them 10 s to come up where Windows gives them 30.
-    const control = 'HKLM\\System\\CurrentControlSet\\Control';
-    const settings: readonly string[][] = [
-      [`${control}\\Session Manager\\Environment`, '/v', 'NODE_SKIP_PLATFORM_CHECK', '/d', '1'],
-      [control, '/v', 'ServicesPipeTimeout', '/t', 'REG_DWORD', '/d', '30000'],
-    ];
-    for (const setting of settings) await windows.run('reg.exe', ['add', ...setting, '/f']);
-    windows.shutDown();
+    setUpServices();
     waiting = windows.startNode('C:\\wait.cjs', [], { timeoutMs: 600_000 });
     server = await RealServer.open();
     client = server.connect();

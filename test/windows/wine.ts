@@ -71,8 +71,13 @@ export class Wine {
 
   static make(): Wine {
     const folder = mkdtempSync(join(tmpdir(), 'cordon-wine-'));
-    // Wine replaces the files that it changes, so that copies may share their content.
-    must('cp', ['-al', join(CACHE, 'prefix'), join(folder, 'prefix')]);
+    // Copies share their content, but for the registry: Wine writes into a file that has several names.
+    const prefix = join(folder, 'prefix');
+    must('cp', ['-al', join(CACHE, 'prefix'), prefix]);
+    for (const name of ['system.reg', 'user.reg', 'userdef.reg']) {
+      rmSync(join(prefix, name));
+      copyFileSync(join(CACHE, 'prefix', name), join(prefix, name));
+    }
     const stage = join(folder, 'stage');
     mkdirSync(stage);
     for (const name of ['dist', 'package.json', 'proto', 'shared', 'bin', 'agent', 'test']) {
