@@ -46,7 +46,7 @@ function chosen(names: readonly string[]): readonly Check[] {
       throw new ConfigError(`no check is called "${selection.name}"; run "cordon-agent self-test --list"`);
     case 'elsewhere':
       throw new ConfigError(
-        `${selection.check.name} is a check of ${selection.check.platform}, and this computer runs ${process.platform}`,
+        `${selection.check.name} is a check of ${selection.check.platform}, and this computer runs ${process.platform}; "cordon-agent self-test --list" shows those for it`,
       );
   }
 }

@@ -97,15 +97,21 @@ function createdText(
 ): string {
   const server = formatServerAddress(address);
   // Agents find the usual port by themselves.
-  const agents =
-    agentPort === DEFAULT_AGENT_PORT
-      ? ''
-      : ` --agent-server ${formatServerAddress({ ...address, port: agentPort })}`;
+  const agentServer =
+    agentPort === DEFAULT_AGENT_PORT ? undefined : formatServerAddress({ ...address, port: agentPort });
+  const agents = agentServer === undefined ? '' : ` --agent-server ${agentServer}`;
   return [
     `Enrolment token ${printable(enrollmentToken?.id ?? '')} for ${enrollmentToken?.maxUses ?? 1} computer(s), until ${time(enrollmentToken?.expiresAt)}.`,
     'It is shown only now. On each computer, as root (the agent enrols the first time, and runs):',
     '',
     `  CORDON_AGENT_ENROLLMENT_TOKEN=${printable(secret)} cordon-agent run --server ${server}${agents} --ca-fingerprint ${printable(caFingerprint)}`,
+    '',
+    'As a service (on Windows always: "cordon-agent service install"), these lines in its agent.yaml:',
+    '',
+    `  server: '${server}'`,
+    ...(agentServer === undefined ? [] : [`  agent_server: '${agentServer}'`]),
+    `  enrollment_token: '${printable(secret)}'`,
+    `  ca_fingerprint: '${printable(caFingerprint)}'`,
     '',
   ].join('\n');
 }

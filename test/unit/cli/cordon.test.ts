@@ -372,5 +372,8 @@ describe('cordon', () => {
     expect(ended.stdout).to.contain('CORDON_AGENT_ENROLLMENT_TOKEN=enroll_secret cordon-agent run --server');
     expect(ended.stdout, 'a port that agents would not look at').to.match(/ --agent-server \S+:17443 /);
     expect(ended.stdout).to.contain(`--ca-fingerprint ${server.identity.caFingerprint}`);
+    const [, secret] = /ENROLLMENT_TOKEN=(\S+) /.exec(ended.stdout) ?? [];
+    expect(ended.stdout).to.contain(`\n  enrollment_token: '${secret}'\n`);
+    expect(ended.stdout).to.contain(`\n  ca_fingerprint: '${server.identity.caFingerprint}'\n`);
   });
 });

@@ -165,21 +165,27 @@ export interface Exclusion {
   source: ProfileSource | undefined;
 }
 
-/** A program, named in the way its platform can enforce. */
+/**
+ * A program, named in the way its platform can enforce. On another platform, or in a direction that is not named here, the
+ * exclusion is reported as unsupported and its traffic stays blocked.
+ */
 export interface ApplicationMatch {
   /** How the program is named. REQUIRED. */
   target:
     | //
-    /** Path of an executable, absolute. Windows only. */
+    /** Path of an executable, absolute and without short names (`PROGRA~1`). Both directions. Windows only. */
     { $case: "executablePath"; value: string }
     | //
-    /** Name of a Windows service. Windows only. */
+    /** Name of a Windows service, not its display name, for example `wuauserv`. Both directions. Windows only. */
     { $case: "windowsService"; value: string }
     | //
-    /** Name of a systemd unit, for example `chrony.service`. Linux only. */
+    /** Name of a systemd unit, for example `chrony.service`. Outbound. Linux only. */
     { $case: "systemdUnit"; value: string }
     | //
-    /** Path of a control group below the cgroup2 root, without a leading slash. Linux only. */
+    /**
+     * Path of a control group below the cgroup2 root, without a leading slash.
+     * Outbound. Linux only.
+     */
     { $case: "cgroup"; value: string }
     | undefined;
 }
@@ -236,7 +242,7 @@ export interface ProfileUpdate {
   change: string;
 }
 
-/** An exclusion that a device cannot enforce; its traffic stays blocked on that device. */
+/** An exclusion that a device cannot enforce, or not wholly; what it cannot enforce stays blocked on that device. */
 export interface UnsupportedExclusion {
   /** Name of the exclusion. */
   name: string;

@@ -268,9 +268,12 @@ export function checkResultToJSON(object: CheckResult): string {
 export enum EnforcerKind {
   /** ENFORCER_KIND_UNSPECIFIED - Not known. */
   ENFORCER_KIND_UNSPECIFIED = 0,
-  /** ENFORCER_KIND_NFTABLES - Linux nftables. */
+  /** ENFORCER_KIND_NFTABLES - Linux nftables. The kernel keeps the release time: it holds without an agent. */
   ENFORCER_KIND_NFTABLES = 1,
-  /** ENFORCER_KIND_WFP - Windows Filtering Platform. */
+  /**
+   * ENFORCER_KIND_WFP - Windows Filtering Platform, 64-bit Windows. It has no clock: a release time that passes while no agent runs is acted
+   * on when one starts.
+   */
   ENFORCER_KIND_WFP = 2,
   /** ENFORCER_KIND_RECORDING - Simulation: records the plan and blocks nothing. A device with it is never shown as enforced. */
   ENFORCER_KIND_RECORDING = 3,
@@ -604,7 +607,7 @@ export interface ObservedIsolation {
   endedAt:
     | Timestamp
     | undefined;
-  /** Time from the receipt of the order to the rules being read back from the kernel. Absent while released. */
+  /** Time from the receipt of the order to the rules being read back from the packet filter. Absent while released. */
   enforceLatency:
     | Duration
     | undefined;

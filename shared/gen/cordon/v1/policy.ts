@@ -48,7 +48,8 @@ export interface LocalReleaseSettings {
   administratorWithoutPassword: boolean;
   /**
    * Accounts of the device that may release with the password they log in with (`/login=USER /PWD=PASSWORD`). At most 64
-   * names of 1 to 64 characters. Default empty: none.
+   * names of 1 to 64 characters; on Windows `DOMAIN\user`, `user@domain`, or `user` for an account of the computer.
+   * Default empty: none.
    */
   users: string[];
   /** Whether a password hash is set. Set by the server. */

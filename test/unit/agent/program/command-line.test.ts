@@ -52,7 +52,7 @@ describe('the command line of the agent', () => {
       /none.sock: no agent listens there; start the agent/,
     ],
     ['self-test nope', 2, /no check is called "nope"; run "cordon-agent self-test --list"/],
-    ['self-test wfp-engine', 2, /wfp-engine is a check of win32, and this computer runs linux/],
+    ['self-test wfp-engine', 2, /wfp-engine is a check of win32, and this computer runs linux; .*--list/],
     ['statsu', 2, /did you mean status\?\); run/],
     ['run --bad', 2, /unknown option '--bad'; run "cordon-agent run --help"/],
     ['run --server', 2, /--server <host:port>' argument missing; run "cordon-agent run --help"/],
