@@ -3,7 +3,8 @@ import { win32 } from 'node:path';
 import { FolderError } from '../folder-error.js';
 import { distrust, type Guard } from './folder-trust.js';
 import { systemLibrary, WindowsError } from './library.js';
-import { readSecurity, readSid, type Security } from './security-descriptor.js';
+import { readSecurity, type Security } from './security-descriptor.js';
+import { sidAt, sidText } from './sid.js';
 
 /** Administrators own it; LocalSystem and Administrators may do everything; nothing is inherited from above, all below inherits. */
 const OURS_ALONE = 'O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)';
@@ -64,7 +65,7 @@ export async function folderSecurity(): Promise<FolderSecurity> {
       const bytes = Buffer.alloc(LARGEST_TOKEN_USER);
       mustWork('GetTokenInformation', tokenInformation(token[0], TOKEN_USER, bytes, bytes.length, [0]));
       // TOKEN_USER is a pointer, which leads to behind itself, and a number.
-      return readSid(bytes, 16);
+      return sidText(sidAt(bytes, 16));
     } finally {
       closeHandle(token[0]);
     }

@@ -4,7 +4,7 @@ import type { Handle } from './pipe-calls.js';
 import { accountOf, logonVerdict } from './logon-verdict.js';
 import { copied, tokenCalls, userOf, type TokenCalls } from './token-calls.js';
 import { wideText } from './token-names.js';
-import { LONGEST_SID } from './token-sid.js';
+import { LONGEST_SID } from './sid.js';
 
 /** No session, no profile, and the password is asked for each time. Some computers grant it to no local account. */
 const LOGON32_LOGON_NETWORK = 3;

@@ -1,8 +1,8 @@
 import { WindowsError } from './library.js';
 import type { Handle } from './pipe-calls.js';
-import { ADMINISTRATORS, LOCAL_SYSTEM } from './pipe-security.js';
+
 import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
-import { sidBytes } from './token-sid.js';
+import { LOCAL_SYSTEM, SIDS } from './sid.js';
 
 /** Who is at the other end of a connection. */
 export interface PipeClient {
@@ -36,8 +36,8 @@ export function clientOfThread(calls: TokenCalls): PipeClient {
   const token = takeToken(calls);
   try {
     const sid = userOf(calls, token);
-    const administrators = sidBytes(ADMINISTRATORS);
-    return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, administrators) };
+
+    return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, SIDS.administrators) };
   } finally {
     calls.closeHandle(token);
   }

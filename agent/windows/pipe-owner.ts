@@ -1,6 +1,7 @@
 import { WindowsError } from './library.js';
 import { NO_HANDLE, PipeError, pipeCalls, type Address, type Handle } from './pipe-calls.js';
-import { ADMINISTRATORS, LOCAL_SYSTEM } from './pipe-security.js';
+
+import { ADMINISTRATORS, LOCAL_SYSTEM } from './sid.js';
 import { copied, tokenCalls } from './token-calls.js';
 
 const GENERIC_READ_WRITE = 0xc000_0000;

@@ -1,10 +1,6 @@
 import { systemLibrary, WindowsError } from './library.js';
 import { caller, type Address } from './pipe-calls.js';
 
-/** Well-known SIDs. */
-export const LOCAL_SYSTEM = 'S-1-5-18';
-export const ADMINISTRATORS = 'S-1-5-32-544';
-
 /**
  * Owner and primary group Administrators; a list that inherits nothing and lets LocalSystem and Administrators do everything,
  * nobody else anything. Only an administrator may give an object that owner, so the owner proves who made the pipe.

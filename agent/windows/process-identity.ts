@@ -1,5 +1,5 @@
-import { sidLength } from '../enforce/wfp/sid.js';
 import { systemLibrary, WindowsError } from './library.js';
+import { sidAt } from './sid.js';
 
 const TOKEN_QUERY = 0x8;
 /** TOKEN_INFORMATION_CLASS. */
@@ -71,7 +71,7 @@ async function readToken(library?: string): Promise<{ user: Buffer; groups: Toke
   try {
     const user = ask(TOKEN_USER);
     const groups = ask(TOKEN_GROUPS);
-    return { user: sidAt(user.bytes, 0, user.at), groups: groupsIn(groups.bytes, groups.at) };
+    return { user: pointedSid(user.bytes, 0, user.at), groups: groupsIn(groups.bytes, groups.at) };
   } finally {
     closeHandle(token);
   }
@@ -83,12 +83,12 @@ function groupsIn(bytes: Buffer, at: bigint): TokenGroup[] {
   const SIZE = 16;
   return Array.from({ length: bytes.readUInt32LE(0) }, (_, index) => {
     const place = FIRST + index * SIZE;
-    return { sid: sidAt(bytes, place, at), attributes: bytes.readUInt32LE(place + 8) };
+    return { sid: pointedSid(bytes, place, at), attributes: bytes.readUInt32LE(place + 8) };
   });
 }
 
 /** The SID that the pointer at `place` leads to; Windows puts it into the same memory. */
-function sidAt(bytes: Buffer, place: number, at: bigint): Buffer {
+function pointedSid(bytes: Buffer, place: number, at: bigint): Buffer {
   const start = Number(bytes.readBigUInt64LE(place) - at);
-  return Buffer.from(bytes.subarray(start, start + sidLength(bytes, start)));
+  return Buffer.from(sidAt(bytes, start));
 }

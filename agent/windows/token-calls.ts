@@ -1,6 +1,6 @@
 import { systemLibrary, WindowsError } from './library.js';
 import { caller, type Address, type Handle } from './pipe-calls.js';
-import { LONGEST_SID, sidText } from './token-sid.js';
+import { LONGEST_SID, sidAt, sidText } from './sid.js';
 
 type Out<T> = [T];
 /** A buffer with a SID, or where Windows keeps one. */
@@ -137,5 +137,5 @@ export function userOf(calls: TokenCalls, token: Handle): string {
 export function copied(calls: TokenCalls, sid: Sid): string {
   const bytes = Buffer.alloc(LONGEST_SID);
   if (calls.copySid(bytes.length, bytes, sid) === 0) throw new WindowsError('CopySid', calls.lastError());
-  return sidText(bytes);
+  return sidText(sidAt(bytes, 0));
 }

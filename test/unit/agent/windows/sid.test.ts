@@ -1,10 +1,6 @@
 import { expect } from 'chai';
-import {
-  allowsAccess,
-  grantsOf,
-  securityDescriptor,
-} from '../../../../../agent/enforce/wfp/security-descriptor.js';
-import { parseSid, serviceSid, SIDS, sidText } from '../../../../../agent/enforce/wfp/sid.js';
+import { allowsAccess, grantsOf, securityDescriptor } from '../../../../agent/windows/security-descriptor.js';
+import { parseSid, serviceSid, SIDS, sidText } from '../../../../agent/windows/sid.js';
 
 describe('SIDs and security descriptors', () => {
   // As Windows prints them: icacls of its folder, `sc showsid`, and the access lists of WFP.
