@@ -3,8 +3,9 @@ import { win32 } from 'node:path';
 import { FolderError } from '../folder-error.js';
 import { distrust, type Guard } from './folder-trust.js';
 import { systemLibrary, WindowsError } from './library.js';
+import { processUser } from './process-identity.js';
 import { readSecurity, type Security } from './security-descriptor.js';
-import { sidAt, sidText } from './sid.js';
+import { sidText } from './sid.js';
 
 /** Administrators own it; LocalSystem and Administrators may do everything; nothing is inherited from above, all below inherits. */
 const OURS_ALONE = 'O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)';
@@ -12,11 +13,8 @@ const SDDL_REVISION_1 = 1;
 const OWNER_AND_DACL = 0x5;
 const ERROR_ALREADY_EXISTS = 183;
 const ERROR_INVALID_OWNER = 1307;
-const TOKEN_QUERY = 0x8;
-const TOKEN_USER = 1;
 /** A security descriptor holds lists of at most 64 KiB each. */
 const LARGEST_DESCRIPTOR = 0x20000;
-const LARGEST_TOKEN_USER = 256;
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -48,29 +46,10 @@ export async function folderSecurity(): Promise<FolderSecurity> {
   const getSecurity = advapi.func(
     'int __stdcall GetFileSecurityW(str16, uint32_t, _Out_ uint8_t *, uint32_t, _Out_ uint32_t *)',
   ) as Call;
-  const currentProcess = kernel.func('void * __stdcall GetCurrentProcess()') as () => bigint;
-  const openToken = advapi.func('int __stdcall OpenProcessToken(void *, uint32_t, _Out_ void **)') as Call;
-  const tokenInformation = advapi.func(
-    'int __stdcall GetTokenInformation(void *, int, _Out_ uint8_t *, uint32_t, _Out_ uint32_t *)',
-  ) as Call;
-  const closeHandle = kernel.func('int __stdcall CloseHandle(void *)') as Call;
-
   const mustWork = (call: string, answer: unknown): void => {
     if (answer === 0) throw new WindowsError(call, lastError());
   };
-  const self = (): string => {
-    const token: [bigint | null] = [null];
-    mustWork('OpenProcessToken', openToken(currentProcess(), TOKEN_QUERY, token));
-    try {
-      const bytes = Buffer.alloc(LARGEST_TOKEN_USER);
-      mustWork('GetTokenInformation', tokenInformation(token[0], TOKEN_USER, bytes, bytes.length, [0]));
-      // TOKEN_USER is a pointer, which leads to behind itself, and a number.
-      return sidText(sidAt(bytes, 16));
-    } finally {
-      closeHandle(token[0]);
-    }
-  };
-  const user = self();
+  const user = sidText(await processUser());
 
   const createOne = (path: string): void => {
     const descriptor: [bigint | null] = [null];

@@ -1,8 +1,8 @@
 import { WindowsError } from './library.js';
 import type { Handle } from './pipe-calls.js';
 
-import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
-import { LOCAL_SYSTEM, SIDS } from './sid.js';
+import { TOKEN_QUERY, tokenCalls, userOf, type TokenCalls } from './token-calls.js';
+import { LOCAL_SYSTEM, SIDS, sidText } from './sid.js';
 
 /** Who is at the other end of a connection. */
 export interface PipeClient {
@@ -13,8 +13,6 @@ export interface PipeClient {
 
 /** @throws WindowsError where Windows does not say; nobody is let in then */
 export type ClientReader = (pipe: Handle) => PipeClient;
-
-const TOKEN_QUERY = 0x8;
 
 /**
  * Asks Windows who connected, by taking that identity for a moment: whatever the list of rights on the pipe became, and
@@ -35,7 +33,7 @@ export async function clientReader(): Promise<ClientReader> {
 export function clientOfThread(calls: TokenCalls): PipeClient {
   const token = takeToken(calls);
   try {
-    const sid = userOf(calls, token);
+    const sid = sidText(userOf(calls, token));
 
     return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, SIDS.administrators) };
   } finally {

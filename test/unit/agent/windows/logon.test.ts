@@ -31,7 +31,10 @@ class FakeWindows {
       this.error = 1332;
       return name === 'PC\\ann' ? ANN.copy(sid) : 0;
     },
-    information: (_token, _what, into) => {
+    information: (_token, _what, into, _bytes, needed) => {
+      needed[0] = 44;
+      this.error = 122;
+      if (into === null) return 0;
       into.writeBigUInt64LE(4096n, 0);
       return 1;
     },
