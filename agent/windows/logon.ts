@@ -1,8 +1,7 @@
 import { Verdict, type LoginAnswer } from '../local/login/verdict.js';
-import { WindowsError } from './library.js';
-import type { Handle } from './pipe-calls.js';
+import { WindowsError, type Handle } from './library.js';
 import { accountOf, logonVerdict } from './logon-verdict.js';
-import { copySid, tokenCalls, userOf, type TokenCalls } from './token-calls.js';
+import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
 import { wideText } from './token-names.js';
 import { LONGEST_SID, sidAt, sidText } from './sid.js';
 

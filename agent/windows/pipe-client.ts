@@ -1,5 +1,4 @@
-import { WindowsError } from './library.js';
-import type { Handle } from './pipe-calls.js';
+import { WindowsError, type Handle } from './library.js';
 
 import { TOKEN_QUERY, tokenCalls, userOf, type TokenCalls } from './token-calls.js';
 import { LOCAL_SYSTEM, SIDS, sidText } from './sid.js';

@@ -1,5 +1,5 @@
-import { WindowsError } from './library.js';
-import { NO_HANDLE, PipeError, pipeCalls, type Address, type Handle } from './pipe-calls.js';
+import { WindowsError, type Address, type Handle } from './library.js';
+import { NO_HANDLE, PipeError, pipeCalls } from './pipe-calls.js';
 
 import { ADMINISTRATORS, LOCAL_SYSTEM, sidText } from './sid.js';
 import { copySid, tokenCalls } from './token-calls.js';

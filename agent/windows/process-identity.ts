@@ -1,5 +1,4 @@
-import { WindowsError } from './library.js';
-import type { Handle } from './pipe-calls.js';
+import { WindowsError, type Handle } from './library.js';
 import {
   groupsOf,
   TOKEN_QUERY,

@@ -1,5 +1,4 @@
-import { systemLibrary, WindowsError } from './library.js';
-import { caller, type Address, type Handle } from './pipe-calls.js';
+import { caller, lastErrorCall, systemLibrary, WindowsError, type Address, type Handle } from './library.js';
 import { LONGEST_SID, sidAt } from './sid.js';
 
 type Out<T> = [T];
@@ -68,7 +67,8 @@ export function tokenCalls(): Promise<TokenCalls> {
 
 async function load(): Promise<TokenCalls> {
   const advapi = await systemLibrary('advapi32.dll');
-  const kernel = caller(await systemLibrary('kernel32.dll'));
+  const kernel32 = await systemLibrary('kernel32.dll');
+  const kernel = caller(kernel32);
   const call = caller(advapi);
   const lookup = advapi.func(
     'int __stdcall LookupAccountSidW(str16 system, const void *sid, void *name, _Inout_ uint32_t *nameCharacters, void *domain, _Inout_ uint32_t *domainCharacters, _Out_ int *use)',
@@ -115,7 +115,7 @@ async function load(): Promise<TokenCalls> {
     computerName: kernel('int __stdcall GetComputerNameW(void *name, _Inout_ uint32_t *characters)'),
     closeHandle: kernel('int __stdcall CloseHandle(int64_t handle)'),
     localFree: kernel('void * __stdcall LocalFree(void *memory)'),
-    lastError: kernel('uint32_t __stdcall GetLastError()'),
+    lastError: lastErrorCall(kernel32),
   };
 }
 

@@ -1,5 +1,4 @@
-import { systemLibrary } from '../../agent/windows/library.js';
-import { caller, type Handle } from '../../agent/windows/pipe-calls.js';
+import { caller, systemLibrary, type Handle } from '../../agent/windows/library.js';
 import { SIDS } from '../../agent/windows/sid.js';
 
 const TOKEN_DUPLICATE_AND_QUERY_AND_IMPERSONATE = 0x2 | 0x8 | 0x4;
