@@ -1,5 +1,5 @@
 import type { LogEntry } from '../notify/event-log-notes.js';
-import { systemLibrary, WindowsError } from './library.js';
+import { lastErrorCall, systemLibrary, WindowsError, type Call } from './library.js';
 
 /** As the Event Viewer shows it, in the log "Application". */
 export const EVENT_SOURCE = 'Cordon Agent';
@@ -19,8 +19,6 @@ const REG_EXPAND_SZ = 2;
 const REG_DWORD = 4;
 const ERROR_FILE_NOT_FOUND = 2;
 
-type Call = (...args: unknown[]) => unknown;
-
 /**
  * Opens the event log of this computer for writing. It stays open as long as the process lives.
  * @param library path of advapi32.dll, for tests
@@ -29,7 +27,7 @@ type Call = (...args: unknown[]) => unknown;
 export async function openEventLog(library?: string): Promise<(entry: LogEntry) => void> {
   const advapi = await systemLibrary('advapi32.dll', library);
   const kernel = await systemLibrary('kernel32.dll');
-  const lastError = kernel.func('uint32_t __stdcall GetLastError()') as () => number;
+  const lastError = lastErrorCall(kernel);
   const register = advapi.func('void * __stdcall RegisterEventSourceW(str16, str16)') as Call;
   const report = advapi.func(
     'int __stdcall ReportEventW(void *, uint16_t, uint16_t, uint32_t, void *, uint16_t, uint32_t, str16 *, void *)',

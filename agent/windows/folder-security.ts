@@ -2,22 +2,19 @@ import { lstatSync, statSync } from 'node:fs';
 import { win32 } from 'node:path';
 import { FolderError } from '../folder-error.js';
 import { distrust, type Guard } from './folder-trust.js';
-import { systemLibrary, WindowsError } from './library.js';
-import { readSecurity, readSid, type Security } from './security-descriptor.js';
+import { lastErrorCall, systemLibrary, WindowsError, type Call } from './library.js';
+import { processUser } from './process-identity.js';
+import { readSecurity, type Security } from './security-descriptor.js';
+import { attributesMaker } from './security-attributes.js';
+import { sidText } from './sid.js';
 
 /** Administrators own it; LocalSystem and Administrators may do everything; nothing is inherited from above, all below inherits. */
 const OURS_ALONE = 'O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)';
-const SDDL_REVISION_1 = 1;
 const OWNER_AND_DACL = 0x5;
 const ERROR_ALREADY_EXISTS = 183;
 const ERROR_INVALID_OWNER = 1307;
-const TOKEN_QUERY = 0x8;
-const TOKEN_USER = 1;
 /** A security descriptor holds lists of at most 64 KiB each. */
 const LARGEST_DESCRIPTOR = 0x20000;
-const LARGEST_TOKEN_USER = 256;
-
-type Call = (...args: unknown[]) => unknown;
 
 /** Folders of Windows and who may use them. */
 export interface FolderSecurity {
@@ -33,58 +30,27 @@ export interface FolderSecurity {
 /** @throws WindowsError */
 export async function folderSecurity(): Promise<FolderSecurity> {
   const [advapi, kernel] = await Promise.all([systemLibrary('advapi32.dll'), systemLibrary('kernel32.dll')]);
-  const { default: koffi } = await import('koffi');
-  const lastError = kernel.func('uint32_t __stdcall GetLastError()') as () => number;
-  const attributes = koffi.struct({ length: 'uint32_t', descriptor: 'void *', inherit: 'int' });
-  const create = kernel.func('__stdcall', 'CreateDirectoryW', 'int', [
-    'str16',
-    koffi.pointer(attributes),
-  ]) as Call;
-  const convert = advapi.func(
-    'int __stdcall ConvertStringSecurityDescriptorToSecurityDescriptorW(str16, uint32_t, _Out_ void **, void *)',
-  ) as Call;
-  const localFree = kernel.func('void * __stdcall LocalFree(void *)') as Call;
+  const attributes = await attributesMaker();
+  const lastError = lastErrorCall(kernel);
+  const create = kernel.func('int __stdcall CreateDirectoryW(str16, const void *)') as Call;
   const getSecurity = advapi.func(
     'int __stdcall GetFileSecurityW(str16, uint32_t, _Out_ uint8_t *, uint32_t, _Out_ uint32_t *)',
   ) as Call;
-  const currentProcess = kernel.func('void * __stdcall GetCurrentProcess()') as () => bigint;
-  const openToken = advapi.func('int __stdcall OpenProcessToken(void *, uint32_t, _Out_ void **)') as Call;
-  const tokenInformation = advapi.func(
-    'int __stdcall GetTokenInformation(void *, int, _Out_ uint8_t *, uint32_t, _Out_ uint32_t *)',
-  ) as Call;
-  const closeHandle = kernel.func('int __stdcall CloseHandle(void *)') as Call;
-
   const mustWork = (call: string, answer: unknown): void => {
     if (answer === 0) throw new WindowsError(call, lastError());
   };
-  const self = (): string => {
-    const token: [bigint | null] = [null];
-    mustWork('OpenProcessToken', openToken(currentProcess(), TOKEN_QUERY, token));
-    try {
-      const bytes = Buffer.alloc(LARGEST_TOKEN_USER);
-      mustWork('GetTokenInformation', tokenInformation(token[0], TOKEN_USER, bytes, bytes.length, [0]));
-      // TOKEN_USER is a pointer, which leads to behind itself, and a number.
-      return readSid(bytes, 16);
-    } finally {
-      closeHandle(token[0]);
-    }
-  };
-  const user = self();
+  const user = sidText(await processUser());
 
   const createOne = (path: string): void => {
-    const descriptor: [bigint | null] = [null];
-    mustWork(
-      'ConvertStringSecurityDescriptorToSecurityDescriptorW',
-      convert(OURS_ALONE, SDDL_REVISION_1, descriptor, null),
-    );
+    const ours = attributes(OURS_ALONE);
     try {
-      if (create(path, { length: 24, descriptor: descriptor[0], inherit: 0 }) !== 0) return;
+      if (create(path, ours.bytes) !== 0) return;
       const code = lastError();
       if (code === ERROR_ALREADY_EXISTS && isFolder(path)) return;
       const hint = `${path} cannot be made; ${code === 5 || code === ERROR_INVALID_OWNER ? 'run it as Administrator' : 'see what is in its place'}`;
       throw new WindowsError('CreateDirectoryW', code, hint);
     } finally {
-      localFree(descriptor[0]);
+      ours.free();
     }
   };
   const securityOf = (path: string): Security => {

@@ -1,9 +1,10 @@
 import type { Ace, Security } from './security-descriptor.js';
+import { ADMINISTRATORS, LOCAL_SYSTEM } from './sid.js';
 
 /** Who rules the computer anyway: LocalSystem, Administrators, TrustedInstaller; and whoever owns what is asked for. */
 const RULERS = [
-  'S-1-5-18',
-  'S-1-5-32-544',
+  LOCAL_SYSTEM,
+  ADMINISTRATORS,
   'S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464',
   'S-1-3-0',
   'S-1-3-4',

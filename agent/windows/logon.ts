@@ -1,10 +1,9 @@
 import { Verdict, type LoginAnswer } from '../local/login/verdict.js';
-import { WindowsError } from './library.js';
-import type { Handle } from './pipe-calls.js';
+import { WindowsError, type Handle } from './library.js';
 import { accountOf, logonVerdict } from './logon-verdict.js';
-import { copied, tokenCalls, userOf, type TokenCalls } from './token-calls.js';
+import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
 import { wideText } from './token-names.js';
-import { LONGEST_SID } from './token-sid.js';
+import { LONGEST_SID, sidAt, sidText } from './sid.js';
 
 /** No session, no profile, and the password is asked for each time. Some computers grant it to no local account. */
 const LOGON32_LOGON_NETWORK = 3;
@@ -40,7 +39,7 @@ export function logOnThrough(calls: TokenCalls, user: string, password: string):
 /** Windows may let a user in as somebody else, the guest for one, whatever the password is. Only a token of the user counts. */
 function proven(calls: TokenCalls, token: Handle, account: string): LoginAnswer {
   try {
-    const [asked, given] = [sidOf(calls, account), userOf(calls, token)];
+    const [asked, given] = [sidOf(calls, account), userOf(calls, token)].map(sidText);
     if (asked === given) return { verdict: Verdict.FITS, why: '' };
     return { verdict: Verdict.REFUSED, why: `Windows let somebody else in (${given}) than was asked for` };
   } finally {
@@ -48,12 +47,12 @@ function proven(calls: TokenCalls, token: Handle, account: string): LoginAnswer 
   }
 }
 
-function sidOf(calls: TokenCalls, account: string): string {
+function sidOf(calls: TokenCalls, account: string): Buffer {
   const sid = Buffer.alloc(LONGEST_SID);
   const domain = Buffer.allocUnsafeSlow(2 * MOST_CHARACTERS);
   const found = calls.accountOfName(null, account, sid, [sid.length], domain, [MOST_CHARACTERS], [0]);
   if (found === 0) throw new WindowsError('LookupAccountNameW', calls.lastError());
-  return copied(calls, sid);
+  return sidAt(sid, 0);
 }
 
 function computerName(calls: TokenCalls): string {

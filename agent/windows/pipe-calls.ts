@@ -1,10 +1,4 @@
-import type { LibraryHandle } from 'koffi';
-import { systemLibrary } from './library.js';
-
-/** A HANDLE. Windows' handles are small numbers, also where pointers are not. */
-export type Handle = number;
-/** Address that Windows gave us. */
-export type Address = bigint | null;
+import { caller, lastErrorCall, systemLibrary, type Handle } from './library.js';
 
 /** INVALID_HANDLE_VALUE */
 export const NO_HANDLE = -1;
@@ -108,12 +102,7 @@ async function load(): Promise<PipeCalls> {
       'int __stdcall RegisterWaitForSingleObject(_Out_ int64_t *wait, int64_t event, cordon_pipe_waited *callback, uintptr_t context, uint32_t timeout, uint32_t flags)',
     ),
     closeHandle: call('int __stdcall CloseHandle(int64_t handle)'),
-    lastError: call('uint32_t __stdcall GetLastError()'),
+    lastError: lastErrorCall(kernel),
     onWait: (run) => koffi.register(run, koffi.pointer(waited)),
   };
-}
-
-/** Declares functions of a library; the caller says what they look like in TypeScript. */
-export function caller(library: LibraryHandle): <F>(prototype: string) => F {
-  return <F>(prototype: string) => library.func(prototype) as unknown as F;
 }

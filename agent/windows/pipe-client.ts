@@ -1,8 +1,7 @@
-import { WindowsError } from './library.js';
-import type { Handle } from './pipe-calls.js';
-import { ADMINISTRATORS, LOCAL_SYSTEM } from './pipe-security.js';
-import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
-import { sidBytes } from './token-sid.js';
+import { WindowsError, type Handle } from './library.js';
+
+import { TOKEN_QUERY, tokenCalls, userOf, type TokenCalls } from './token-calls.js';
+import { LOCAL_SYSTEM, SIDS, sidText } from './sid.js';
 
 /** Who is at the other end of a connection. */
 export interface PipeClient {
@@ -13,8 +12,6 @@ export interface PipeClient {
 
 /** @throws WindowsError where Windows does not say; nobody is let in then */
 export type ClientReader = (pipe: Handle) => PipeClient;
-
-const TOKEN_QUERY = 0x8;
 
 /**
  * Asks Windows who connected, by taking that identity for a moment: whatever the list of rights on the pipe became, and
@@ -35,9 +32,9 @@ export async function clientReader(): Promise<ClientReader> {
 export function clientOfThread(calls: TokenCalls): PipeClient {
   const token = takeToken(calls);
   try {
-    const sid = userOf(calls, token);
-    const administrators = sidBytes(ADMINISTRATORS);
-    return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, administrators) };
+    const sid = sidText(userOf(calls, token));
+
+    return { sid, administrator: sid === LOCAL_SYSTEM || isMember(calls, token, SIDS.administrators) };
   } finally {
     calls.closeHandle(token);
   }

@@ -1,7 +1,8 @@
-import { WindowsError } from './library.js';
-import { NO_HANDLE, PipeError, pipeCalls, type Address, type Handle } from './pipe-calls.js';
-import { ADMINISTRATORS, LOCAL_SYSTEM } from './pipe-security.js';
-import { copied, tokenCalls } from './token-calls.js';
+import { WindowsError, type Address, type Handle } from './library.js';
+import { NO_HANDLE, PipeError, pipeCalls } from './pipe-calls.js';
+
+import { ADMINISTRATORS, LOCAL_SYSTEM, sidText } from './sid.js';
+import { copySid, tokenCalls } from './token-calls.js';
 
 const GENERIC_READ_WRITE = 0xc000_0000;
 const OPEN_EXISTING = 3;
@@ -86,7 +87,7 @@ async function ownerOf(pipe: Handle): Promise<string> {
   );
   if (code !== 0) throw new WindowsError('GetSecurityInfo', code);
   try {
-    return owner[0] === null ? '' : copied(calls, owner[0]);
+    return owner[0] === null ? '' : sidText(copySid(calls, owner[0]));
   } finally {
     calls.localFree(descriptor[0]);
   }

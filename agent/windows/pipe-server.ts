@@ -1,11 +1,17 @@
 import type { Clock } from '../../shared/clock.js';
-import { WindowsError } from './library.js';
-import { NO_HANDLE, PipeError, pipeCalls, type Handle, type PipeCalls } from './pipe-calls.js';
+import { WindowsError, type Handle } from './library.js';
+import { NO_HANDLE, PipeError, pipeCalls, type PipeCalls } from './pipe-calls.js';
 import type { ClientReader, PipeClient } from './pipe-client.js';
-import { ADMINISTRATORS_ONLY, securityAttributes } from './pipe-security.js';
 import { Signals } from './pipe-signals.js';
 import { isGone, PipeStream } from './pipe-stream.js';
 import { Transfer } from './pipe-transfer.js';
+import { securityAttributes } from './security-attributes.js';
+
+/**
+ * Owner and primary group Administrators; a list that inherits nothing and lets LocalSystem and Administrators do everything,
+ * nobody else anything. Only an administrator may give an object that owner, so the owner proves who made the pipe.
+ */
+const ADMINISTRATORS_ONLY = 'O:BAG:BAD:P(A;;GA;;;SY)(A;;GA;;;BA)';
 
 const PIPE_ACCESS_DUPLEX = 0x3;
 const FILE_FLAG_FIRST_PIPE_INSTANCE = 0x0008_0000;

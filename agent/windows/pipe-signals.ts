@@ -1,5 +1,5 @@
-import { WindowsError } from './library.js';
-import { pipeCalls, type Handle, type PipeCalls } from './pipe-calls.js';
+import { WindowsError, type Handle } from './library.js';
+import { pipeCalls, type PipeCalls } from './pipe-calls.js';
 
 const INFINITE = 0xffffffff;
 /** The callback only tells Node's loop; it needs no thread of its own. */

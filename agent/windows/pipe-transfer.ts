@@ -1,4 +1,5 @@
-import { PipeError, type Handle, type PipeCalls } from './pipe-calls.js';
+import type { Handle } from './library.js';
+import { PipeError, type PipeCalls } from './pipe-calls.js';
 import type { Signal, Signals } from './pipe-signals.js';
 
 /** How a transfer ended. */

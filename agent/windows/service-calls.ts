@@ -1,4 +1,4 @@
-import { systemLibrary } from './library.js';
+import { lastErrorCall, systemLibrary, type Call } from './library.js';
 
 /** A service control manager or a service, opened. */
 export type ScHandle = bigint & { readonly brand: 'SC_HANDLE' };
@@ -55,8 +55,6 @@ const STATUS_PROCESS_SIZE = 36;
 /** Largest answer of QueryServiceConfig2W. */
 const LARGEST_EXTRA = 8192;
 
-type Call = (...args: unknown[]) => unknown;
-
 /** @param library path of advapi32.dll, for tests */
 export async function serviceCalls(library?: string): Promise<ServiceCalls> {
   const [advapi, kernel] = await Promise.all([
@@ -64,7 +62,7 @@ export async function serviceCalls(library?: string): Promise<ServiceCalls> {
     systemLibrary('kernel32.dll'),
   ]);
   const { default: koffi } = await import('koffi');
-  const lastErrorCall = kernel.func('uint32_t __stdcall GetLastError()') as () => number;
+  const readLastError = lastErrorCall(kernel);
   const openManager = advapi.func('void * __stdcall OpenSCManagerW(str16, str16, uint32_t)') as Call;
   const open = advapi.func('void * __stdcall OpenServiceW(void *, str16, uint32_t)') as Call;
   const create = advapi.func(
@@ -105,12 +103,12 @@ export async function serviceCalls(library?: string): Promise<ServiceCalls> {
   /** The code is read at once: whatever is called next may change it. */
   const ok = (answer: unknown): boolean => {
     const worked = answer !== 0;
-    if (!worked) lastError = lastErrorCall();
+    if (!worked) lastError = readLastError();
     return worked;
   };
   const handle = (answer: unknown): ScHandle | undefined => {
     if (answer !== null) return answer as ScHandle;
-    lastError = lastErrorCall();
+    lastError = readLastError();
     return undefined;
   };
   const setFlag = (level: number) => (service: ScHandle, on: boolean) =>

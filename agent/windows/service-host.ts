@@ -1,5 +1,5 @@
 import type { LibraryHandle } from 'koffi';
-import { systemLibrary, WindowsError } from './library.js';
+import { lastErrorCall, systemLibrary, WindowsError } from './library.js';
 import { accepted, encodeStatus, meaningOf, type ServiceState } from './service-status.js';
 
 /** A program that the service control manager starts, stops and tells about the computer. */
@@ -180,7 +180,7 @@ interface Calls {
 async function loadCalls(): Promise<Calls> {
   const [advapi, kernel] = await Promise.all([systemLibrary('advapi32.dll'), systemLibrary('kernel32.dll')]);
   const { default: koffi } = await import('koffi');
-  const lastError = kernel.func('uint32_t __stdcall GetLastError()') as () => number;
+  const lastError = lastErrorCall(kernel);
   const setServiceStatus = advapi.func('int __stdcall SetServiceStatus(void *, uint8_t *)') as (
     handle: bigint,
     status: Buffer,

@@ -1,6 +1,6 @@
 import type { Message } from '../notify/message.js';
 import type { Ending } from '../notify/run-briefly.js';
-import { systemLibrary, WindowsError } from './library.js';
+import { lastErrorCall, systemLibrary, WindowsError, type Call } from './library.js';
 
 /** WTS_CONNECTSTATE_CLASS: somebody is logged in, at the screen or away from it. */
 const LOGGED_IN = [0, 4];
@@ -21,7 +21,6 @@ const THIS_COMPUTER = null;
 /** Shows a message to everybody who is logged in. Never rejects. */
 export type TellSessions = (message: Message) => Promise<readonly Ending[]>;
 
-type Call = (...args: unknown[]) => unknown;
 type Asynchronous = Call & { readonly async: (...args: unknown[]) => void };
 
 /** @param library path of wtsapi32.dll, for tests */
@@ -57,7 +56,7 @@ async function loadCalls(library: string | undefined): Promise<SessionCalls> {
   const wts = await systemLibrary('wtsapi32.dll', library);
   const kernel = await systemLibrary('kernel32.dll');
   const { default: koffi } = await import('koffi');
-  const lastError = kernel.func('uint32_t __stdcall GetLastError()') as () => number;
+  const lastError = lastErrorCall(kernel);
   const enumerate = wts.func(
     'int __stdcall WTSEnumerateSessionsW(void *, uint32_t, uint32_t, _Out_ void **, _Out_ uint32_t *)',
   ) as Call;

@@ -1,6 +1,5 @@
-import { systemLibrary, WindowsError } from './library.js';
-import { caller, type Address, type Handle } from './pipe-calls.js';
-import { LONGEST_SID, sidText } from './token-sid.js';
+import { caller, lastErrorCall, systemLibrary, WindowsError, type Address, type Handle } from './library.js';
+import { LONGEST_SID, sidAt } from './sid.js';
 
 type Out<T> = [T];
 /** A buffer with a SID, or where Windows keeps one. */
@@ -10,9 +9,11 @@ type Sid = Buffer | Address;
 export interface TokenCalls {
   impersonateClient(pipe: Handle): number;
   revert(): number;
+  currentProcess(): Handle;
   currentThread(): Handle;
+  openProcessToken(process: Handle, access: number, token: Out<Handle>): number;
   openThreadToken(thread: Handle, access: number, asSelf: number, token: Out<Handle>): number;
-  information(token: Handle, what: number, into: Buffer, bytes: number, needed: Out<number>): number;
+  information(token: Handle, what: number, into: Buffer | null, bytes: number, needed: Out<number>): number;
   isMember(token: Handle, group: Buffer, member: Out<number>): number;
   copySid(bytes: number, into: Buffer, sid: Sid): number;
   securityInfo(
@@ -66,7 +67,8 @@ export function tokenCalls(): Promise<TokenCalls> {
 
 async function load(): Promise<TokenCalls> {
   const advapi = await systemLibrary('advapi32.dll');
-  const kernel = caller(await systemLibrary('kernel32.dll'));
+  const kernel32 = await systemLibrary('kernel32.dll');
+  const kernel = caller(kernel32);
   const call = caller(advapi);
   const lookup = advapi.func(
     'int __stdcall LookupAccountSidW(str16 system, const void *sid, void *name, _Inout_ uint32_t *nameCharacters, void *domain, _Inout_ uint32_t *domainCharacters, _Out_ int *use)',
@@ -74,7 +76,11 @@ async function load(): Promise<TokenCalls> {
   return {
     impersonateClient: call('int __stdcall ImpersonateNamedPipeClient(int64_t pipe)'),
     revert: call('int __stdcall RevertToSelf()'),
+    currentProcess: kernel('int64_t __stdcall GetCurrentProcess()'),
     currentThread: kernel('int64_t __stdcall GetCurrentThread()'),
+    openProcessToken: call(
+      'int __stdcall OpenProcessToken(int64_t process, uint32_t access, _Out_ int64_t *token)',
+    ),
     openThreadToken: call(
       'int __stdcall OpenThreadToken(int64_t thread, uint32_t access, int asSelf, _Out_ int64_t *token)',
     ),
@@ -109,33 +115,68 @@ async function load(): Promise<TokenCalls> {
     computerName: kernel('int __stdcall GetComputerNameW(void *name, _Inout_ uint32_t *characters)'),
     closeHandle: kernel('int __stdcall CloseHandle(int64_t handle)'),
     localFree: kernel('void * __stdcall LocalFree(void *memory)'),
-    lastError: kernel('uint32_t __stdcall GetLastError()'),
+    lastError: lastErrorCall(kernel32),
   };
 }
 
+/** Access to a token: what is in it may be read. */
+export const TOKEN_QUERY = 0x8;
+/** TOKEN_INFORMATION_CLASS. */
 const TOKEN_USER = 1;
-/** Larger than TOKEN_USER with the longest SID; never within V8's own heap, whose objects move. */
-const INFORMATION_BYTES = 512;
+const TOKEN_GROUPS = 2;
+const ERROR_INSUFFICIENT_BUFFER = 122;
+/** TOKEN_GROUPS: a count, then rows of the address of a SID and its attributes. */
+const FIRST_GROUP = 8;
+const GROUP = 16;
+const ATTRIBUTES = 8;
+
+/** A SID of a token, and what it is good for (SE_GROUP_*). */
+export interface TokenGroup {
+  readonly sid: Buffer;
+  readonly attributes: number;
+}
 
 /**
  * SID of the user of a token.
  * @throws WindowsError
  */
-export function userOf(calls: TokenCalls, token: Handle): string {
-  const information = Buffer.allocUnsafeSlow(INFORMATION_BYTES);
-  if (calls.information(token, TOKEN_USER, information, INFORMATION_BYTES, [0]) === 0) {
-    throw new WindowsError('GetTokenInformation', calls.lastError());
-  }
+export function userOf(calls: TokenCalls, token: Handle): Buffer {
   // It begins with the address of the SID, which lies in the rest of it.
-  return copied(calls, information.readBigUInt64LE(0));
+  return copySid(calls, informationOf(calls, token, TOKEN_USER).readBigUInt64LE(0));
+}
+
+/** @throws WindowsError */
+export function groupsOf(calls: TokenCalls, token: Handle): TokenGroup[] {
+  const groups = informationOf(calls, token, TOKEN_GROUPS);
+  return Array.from({ length: groups.readUInt32LE(0) }, (_, index) => {
+    const at = FIRST_GROUP + index * GROUP;
+    return {
+      sid: copySid(calls, groups.readBigUInt64LE(at)),
+      attributes: groups.readUInt32LE(at + ATTRIBUTES),
+    };
+  });
 }
 
 /**
- * A SID as text, wherever Windows keeps it.
+ * A SID, wherever Windows keeps it.
  * @throws WindowsError
  */
-export function copied(calls: TokenCalls, sid: Sid): string {
+export function copySid(calls: TokenCalls, sid: Sid): Buffer {
   const bytes = Buffer.alloc(LONGEST_SID);
   if (calls.copySid(bytes.length, bytes, sid) === 0) throw new WindowsError('CopySid', calls.lastError());
-  return sidText(bytes);
+  return sidAt(bytes, 0);
+}
+
+/** Addresses in it lead into it: its memory is never within V8's own heap, whose objects move. */
+function informationOf(calls: TokenCalls, token: Handle, what: number): Buffer {
+  const needed: [number] = [0];
+  if (calls.information(token, what, null, 0, needed) === 0) {
+    const code = calls.lastError();
+    if (code !== ERROR_INSUFFICIENT_BUFFER) throw new WindowsError('GetTokenInformation', code);
+  }
+  const information = Buffer.allocUnsafeSlow(needed[0]);
+  if (calls.information(token, what, information, information.length, needed) === 0) {
+    throw new WindowsError('GetTokenInformation', calls.lastError());
+  }
+  return information;
 }

@@ -1,6 +1,6 @@
 import { Serial } from '../serial.js';
 import { tokenCalls } from './token-calls.js';
-import { sidBytes } from './token-sid.js';
+import { parseSid } from './sid.js';
 
 const MOST_CHARACTERS = 257;
 /** An isolated computer may not reach the one that knows the name. */
@@ -37,7 +37,7 @@ async function lookUp(sid: string): Promise<string> {
   const domain = Buffer.allocUnsafeSlow(2 * MOST_CHARACTERS);
   const nameLength: [number] = [MOST_CHARACTERS];
   const domainLength: [number] = [MOST_CHARACTERS];
-  const found = await calls.nameOfAccount(sidBytes(sid), name, nameLength, domain, domainLength);
+  const found = await calls.nameOfAccount(parseSid(sid), name, nameLength, domain, domainLength);
   if (found === 0) throw new Error(`${sid} has no name`);
   const [user, place] = [wideText(name), wideText(domain)];
   return place === '' ? user : `${place}\\${user}`;

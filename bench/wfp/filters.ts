@@ -1,5 +1,5 @@
 import { filtersOf } from '../../agent/enforce/wfp/filters.js';
-import { SIDS } from '../../agent/enforce/wfp/sid.js';
+import { SIDS } from '../../agent/windows/sid.js';
 import type { Filter } from '../../agent/enforce/wfp/types.js';
 import { benchPlan, mixedExclusions } from '../exclusions/many.js';
 

@@ -9,7 +9,7 @@ import type { Packet, Transport } from '../../agent/enforce/model.js';
 import type { RenderContext } from '../../agent/enforce/nftables/render.js';
 import type { RuleApplication } from '../../agent/enforce/plan.js';
 import type { WfpContext } from '../../agent/enforce/wfp/filters.js';
-import { parseSid, serviceSid } from '../../agent/enforce/wfp/sid.js';
+import { parseSid, serviceSid } from '../../agent/windows/sid.js';
 import type { ApplicationMatch } from '../../shared/gen/cordon/v1/exclusion.js';
 
 /** Who is on the device: the same programs on both platforms, under the names that each has for them. */

@@ -2,7 +2,7 @@ import { win32 } from 'node:path';
 import { canonical } from '../../agent/enforce/wfp/canonical.js';
 import { filtersOf } from '../../agent/enforce/wfp/filters.js';
 import { PROVIDER } from '../../agent/enforce/wfp/own-objects.js';
-import { grantsOf } from '../../agent/enforce/wfp/security-descriptor.js';
+import { grantsOf } from '../../agent/windows/security-descriptor.js';
 import { OWN_LAYERS, WEIGHT_CLASS, type AgentIdentity } from '../../agent/enforce/wfp/system-filters.js';
 import type { Filter, Value } from '../../agent/enforce/wfp/types.js';
 import { compilePlan, type Endpoint } from '../../agent/enforce/plan.js';

@@ -1,7 +1,5 @@
-import { systemLibrary } from '../../agent/windows/library.js';
-import { caller, type Handle } from '../../agent/windows/pipe-calls.js';
-import { ADMINISTRATORS } from '../../agent/windows/pipe-security.js';
-import { sidBytes } from '../../agent/windows/token-sid.js';
+import { caller, systemLibrary, type Handle } from '../../agent/windows/library.js';
+import { SIDS } from '../../agent/windows/sid.js';
 
 const TOKEN_DUPLICATE_AND_QUERY_AND_IMPERSONATE = 0x2 | 0x8 | 0x4;
 
@@ -30,11 +28,11 @@ export async function asLimitedUser<T>(work: () => T): Promise<T> {
   const limited: [Handle] = [0];
   if (open(current(), TOKEN_DUPLICATE_AND_QUERY_AND_IMPERSONATE, own) === 0)
     throw new Error('OpenProcessToken');
-  const sid = sidBytes(ADMINISTRATORS);
+
   // SID_AND_ATTRIBUTES; longer than it has to be, so that it stays where it is.
   const entry = Buffer.allocUnsafeSlow(128).fill(0);
   const kept = Buffer.allocUnsafeSlow(128);
-  sid.copy(kept);
+  SIDS.administrators.copy(kept);
   entry.writeBigUInt64LE(BigInt(koffi.address(kept)), 0);
   if (restrict(own[0], 0, 1, entry, 0, null, 0, null, limited) === 0)
     throw new Error('CreateRestrictedToken');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseSid, serviceSid } from '../../agent/enforce/wfp/sid.js';
+import { parseSid, serviceSid } from '../../agent/windows/sid.js';
 import { serviceSidAmong } from '../../agent/windows/process-identity.js';
 import { itNeeding } from '../net/site/it-needing.js';
 import { expectSuite, Wine, wine } from './wine.js';

@@ -1,6 +1,6 @@
 import { LAYERS, type Guid, type Layer } from './guids.js';
 import { matchesAll, type FlowFields } from './match.js';
-import { grantsOf } from './security-descriptor.js';
+import { grantsOf } from '../../windows/security-descriptor.js';
 import type { Filter, FoundFilter, Sublayer, Weight } from './types.js';
 
 /**

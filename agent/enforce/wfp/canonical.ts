@@ -1,6 +1,6 @@
 import { union, type Interval } from '../../../shared/exclusions/intervals.js';
-import { grantsOf } from './security-descriptor.js';
-import { sidText } from './sid.js';
+import { grantsOf } from '../../windows/security-descriptor.js';
+import { sidText } from '../../windows/sid.js';
 import type { Condition, Filter, Value, Weight } from './types.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { Family } from '../../../shared/exclusions/address.js';
 import type { Interval } from '../../../shared/exclusions/intervals.js';
 import type { Field } from './guids.js';
-import { securityDescriptor } from './security-descriptor.js';
+import { securityDescriptor } from '../../windows/security-descriptor.js';
 import type { Condition, Value } from './types.js';
 
 /** FWP_ACTRL_MATCH_FILTER: the right that a token needs in the descriptor of a condition. */

@@ -1,4 +1,5 @@
-import { isWellFormedSecurityDescriptor, isWellFormedSid } from './security-form.js';
+import { isWellFormedSecurityDescriptor } from '../../windows/security-descriptor.js';
+import { isWellFormedSid } from '../../windows/sid.js';
 import { TYPE_NUMBERS } from './names.js';
 import type { Value } from './types.js';
 

@@ -1,6 +1,6 @@
 import { guid } from './guids.js';
-import { securityDescriptor } from './security-descriptor.js';
-import { SIDS } from './sid.js';
+import { securityDescriptor } from '../../windows/security-descriptor.js';
+import { SIDS } from '../../windows/sid.js';
 import type { Provider, Sublayer } from './types.js';
 
 /** Never change these three: what an older version left could not be found and removed any more. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../../shared/package-root.js';
-import { serviceSid, sidText } from '../../enforce/wfp/sid.js';
+import { serviceSid, sidText } from '../../windows/sid.js';
 import { folderSecurity } from '../../windows/folder-security.js';
 import { pinPipe } from '../../windows/pipe-owner.js';
 import { processSid } from '../../windows/process-identity.js';

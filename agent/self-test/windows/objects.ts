@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isLoopback, programIs, protocolIs, tokenHas } from '../../enforce/wfp/conditions.js';
 import type { WfpObjects } from '../../enforce/wfp/engine-interface.js';
 import type { Field, Layer } from '../../enforce/wfp/guids.js';
-import { SIDS, parseSid } from '../../enforce/wfp/sid.js';
+import { SIDS, parseSid } from '../../windows/sid.js';
 import { OWN_LAYERS } from '../../enforce/wfp/system-filters.js';
 import type { Condition, Filter, Lifetime, Value } from '../../enforce/wfp/types.js';
 import { fail, pass, type Check, type Outcome } from '../check.js';

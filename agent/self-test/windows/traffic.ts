@@ -1,7 +1,7 @@
 import { win32 } from 'node:path';
 import { isLoopback, programIs, tokenHas } from '../../enforce/wfp/conditions.js';
 import { findOverrulers } from '../../enforce/wfp/overrulers.js';
-import { serviceSid, sidText } from '../../enforce/wfp/sid.js';
+import { serviceSid, sidText } from '../../windows/sid.js';
 import { layerOf } from '../../enforce/wfp/system-filters.js';
 import type { Condition } from '../../enforce/wfp/types.js';
 import { processSid } from '../../windows/process-identity.js';

@@ -11,7 +11,7 @@ import { checkLogin } from '../../../agent/local/login/check.js';
 import { PipeListener } from '../../../agent/local/pipe-listener.js';
 import { isolation as runIsolation, type IsolationIo } from '../../../agent/program/isolation.js';
 import { pipeCalls } from '../../../agent/windows/pipe-calls.js';
-import { securityAttributes } from '../../../agent/windows/pipe-security.js';
+import { securityAttributes } from '../../../agent/windows/security-attributes.js';
 import { openMode } from '../../../agent/windows/pipe-server.js';
 import { systemClock } from '../../../shared/clock.js';
 import { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { sidText } from '../../../agent/enforce/wfp/sid.js';
+import { sidText } from '../../../agent/windows/sid.js';
 import { processSid } from '../../../agent/windows/process-identity.js';
 
 describe('the identity of a process', () => {

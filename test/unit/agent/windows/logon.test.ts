@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { Verdict } from '../../../../agent/local/login/verdict.js';
 import { logOnThrough } from '../../../../agent/windows/logon.js';
 import type { TokenCalls } from '../../../../agent/windows/token-calls.js';
-import { sidBytes } from '../../../../agent/windows/token-sid.js';
+import { parseSid } from '../../../../agent/windows/sid.js';
 
-const ANN = sidBytes('S-1-5-21-1-2-3-1001');
-const GUEST = sidBytes('S-1-5-21-1-2-3-501');
+const ANN = parseSid('S-1-5-21-1-2-3-1001');
+const GUEST = parseSid('S-1-5-21-1-2-3-501');
 
 /** A Windows with one user, ann, on the computer PC. */
 class FakeWindows {
@@ -31,7 +31,10 @@ class FakeWindows {
       this.error = 1332;
       return name === 'PC\\ann' ? ANN.copy(sid) : 0;
     },
-    information: (_token, _what, into) => {
+    information: (_token, _what, into, _bytes, needed) => {
+      needed[0] = 44;
+      this.error = 122;
+      if (into === null) return 0;
       into.writeBigUInt64LE(4096n, 0);
       return 1;
     },

@@ -6,8 +6,8 @@ import { MOST_CONDITIONS } from '../../../../../agent/enforce/wfp/exclusion-filt
 import { filtersOf, pathsOf, planIdOf } from '../../../../../agent/enforce/wfp/filters.js';
 import { LAYERS } from '../../../../../agent/enforce/wfp/guids.js';
 import { OBJECTS_DACL, PROVIDER, SUBLAYER } from '../../../../../agent/enforce/wfp/own-objects.js';
-import { grantsOf } from '../../../../../agent/enforce/wfp/security-descriptor.js';
-import { sidText } from '../../../../../agent/enforce/wfp/sid.js';
+import { grantsOf } from '../../../../../agent/windows/security-descriptor.js';
+import { sidText } from '../../../../../agent/windows/sid.js';
 import type { Filter, FoundFilter } from '../../../../../agent/enforce/wfp/types.js';
 import type { Exclusion } from '../../../../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../../../../shared/gen/cordon/v1/isolation.js';

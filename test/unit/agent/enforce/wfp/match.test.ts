@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { matchesAll, matchesOne, type FieldValue } from '../../../../../agent/enforce/wfp/match.js';
 import { protocolIs, tokenHas } from '../../../../../agent/enforce/wfp/conditions.js';
-import { parseSid } from '../../../../../agent/enforce/wfp/sid.js';
+import { parseSid } from '../../../../../agent/windows/sid.js';
 import type { Condition, Match, Value } from '../../../../../agent/enforce/wfp/types.js';
 
 const u8 = (value: number): Value => ({ type: 'uint8', value });

@@ -1,13 +1,21 @@
 import { createHash } from 'node:crypto';
 
-/** Longest SID that Windows knows: 15 numbers behind the authority. */
+/** Security identifiers of Windows: bytes as Windows has them, text as people write them (S-1-5-32-544). */
+
+/** Revision, count, authority of six bytes. Numbers of four bytes follow. */
+const HEADER = 8;
 const MOST_NUMBERS = 15;
+/** SECURITY_MAX_SID_SIZE, bytes. */
+export const LONGEST_SID = sidSize(MOST_NUMBERS);
+
+export const LOCAL_SYSTEM = 'S-1-5-18';
+export const ADMINISTRATORS = 'S-1-5-32-544';
 
 /** SIDs that stand in descriptors of ours. */
 export const SIDS = {
   everyone: parseSid('S-1-1-0'),
-  localSystem: parseSid('S-1-5-18'),
-  administrators: parseSid('S-1-5-32-544'),
+  localSystem: parseSid(LOCAL_SYSTEM),
+  administrators: parseSid(ADMINISTRATORS),
 } as const;
 
 /**
@@ -25,9 +33,9 @@ export function serviceSid(name: string): Buffer {
 
 /** `S-1-5-18`. @throws RangeError where the bytes are no SID */
 export function sidText(sid: Buffer): string {
-  const length = sidLength(sid, 0);
+  const { length } = sidAt(sid, 0);
   if (length !== sid.length) throw new RangeError(`${sid.length} bytes are no SID: it has ${length}`);
-  const numbers = Array.from({ length: sid.readUInt8(1) }, (_, at) => sid.readUInt32LE(8 + at * 4));
+  const numbers = Array.from({ length: sid.readUInt8(1) }, (_, at) => sid.readUInt32LE(HEADER + at * 4));
   return ['S', 1, sid.readUIntBE(2, 6), ...numbers].join('-');
 }
 
@@ -46,21 +54,31 @@ export function parseSid(text: string): Buffer {
   return sidOf(authority, numbers);
 }
 
-/** Bytes of the SID at an offset. @throws RangeError where there is none */
-export function sidLength(bytes: Buffer, at: number): number {
-  if (bytes.length < at + 8 || bytes[at] !== 1) throw new RangeError('no SID of revision 1');
-  const length = 8 + bytes.readUInt8(at + 1) * 4;
-  if (bytes.readUInt8(at + 1) > MOST_NUMBERS || bytes.length < at + length) {
-    throw new RangeError('the SID is cut off');
-  }
-  return length;
+/** The SID at an offset, in the same memory; more may follow. @throws RangeError where there is none */
+export function sidAt(bytes: Buffer, at: number): Buffer {
+  if (bytes.length < at + HEADER || bytes[at] !== 1) throw new RangeError('no SID of revision 1');
+  const count = bytes.readUInt8(at + 1);
+  const end = at + sidSize(count);
+  if (count > MOST_NUMBERS || bytes.length < end) throw new RangeError('the SID is cut off');
+  return bytes.subarray(at, end);
+}
+
+/** Whether the memory has the form that Windows walks through: its lengths stay within it. */
+export function isWellFormedSid(sid: Buffer): boolean {
+  const [revision, count] = sid;
+  return revision === 1 && count !== undefined && count <= MOST_NUMBERS && sid.length === sidSize(count);
+}
+
+/** Bytes of a SID with so many numbers behind its authority. */
+export function sidSize(numbers: number): number {
+  return HEADER + 4 * numbers;
 }
 
 function sidOf(authority: number, numbers: readonly number[]): Buffer {
-  const sid = Buffer.alloc(8 + numbers.length * 4);
+  const sid = Buffer.alloc(sidSize(numbers.length));
   sid.writeUInt8(1, 0);
   sid.writeUInt8(numbers.length, 1);
   sid.writeUIntBE(authority, 2, 6);
-  for (const [at, number] of numbers.entries()) sid.writeUInt32LE(number, 8 + at * 4);
+  for (const [at, number] of numbers.entries()) sid.writeUInt32LE(number, HEADER + at * 4);
   return sid;
 }

@@ -1,10 +1,6 @@
 import { expect } from 'chai';
-import {
-  allowsAccess,
-  grantsOf,
-  securityDescriptor,
-} from '../../../../../agent/enforce/wfp/security-descriptor.js';
-import { parseSid, serviceSid, SIDS, sidText } from '../../../../../agent/enforce/wfp/sid.js';
+import { allowsAccess, grantsOf, securityDescriptor } from '../../../../agent/windows/security-descriptor.js';
+import { parseSid, serviceSid, sidAt, SIDS, sidText } from '../../../../agent/windows/sid.js';
 
 describe('SIDs and security descriptors', () => {
   // As Windows prints them: icacls of its folder, `sc showsid`, and the access lists of WFP.
@@ -41,6 +37,13 @@ describe('SIDs and security descriptors', () => {
     expect(() => sidText(sid.subarray(0, 12))).to.throw(RangeError);
     expect(() => sidText(Buffer.concat([sid, Buffer.alloc(4)]))).to.throw(RangeError);
     expect(() => sidText(Buffer.alloc(0))).to.throw(RangeError);
+  });
+
+  it('finds a SID among other bytes', () => {
+    const sid = parseSid('S-1-5-32-544');
+    expect(sidAt(Buffer.concat([Buffer.alloc(4), sid, Buffer.alloc(4, 1)]), 4).equals(sid)).to.equal(true);
+    expect(() => sidAt(sid, 4)).to.throw(RangeError);
+    expect(() => sidAt(Buffer.from('0110000000000005', 'hex'), 0)).to.throw(RangeError);
   });
 
   it('writes a descriptor byte by byte as it is laid out', () => {
