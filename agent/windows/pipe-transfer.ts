@@ -1,5 +1,6 @@
 import type { Handle } from './library.js';
-import { PipeError, type PipeCalls } from './pipe-calls.js';
+import { WinError } from './error-codes.js';
+import type { PipeCalls } from './pipe-calls.js';
 import type { Signal, Signals } from './pipe-signals.js';
 
 /** How a transfer ended. */
@@ -82,9 +83,9 @@ export class Transfer {
       // What is done at once sets the event, too.
       if (begin() !== 0) return;
       const code = this.calls.lastError();
-      if (code === PipeError.IO_PENDING) return;
+      if (code === WinError.IO_PENDING) return;
       this.end(
-        code === PipeError.PIPE_CONNECTED ? { kind: 'done', bytes: 0 } : { kind: 'failed', call, code },
+        code === WinError.PIPE_CONNECTED ? { kind: 'done', bytes: 0 } : { kind: 'failed', call, code },
       );
     });
     this.last = transfer;
@@ -100,7 +101,7 @@ export class Transfer {
     }
     const code = this.calls.lastError();
     // The event was that of a transfer before this one.
-    if (code === PipeError.IO_INCOMPLETE) return;
+    if (code === WinError.IO_INCOMPLETE) return;
     this.end({ kind: 'failed', call: this.pending.call, code });
   }
 
