@@ -1,6 +1,6 @@
 import type { WfpMemory } from './library.js';
 import { TYPE_NAMES } from './names.js';
-import { sidSize } from '../../windows/sid.js';
+import { sidLength } from '../../windows/sid.js';
 import type { Value } from './types.js';
 
 /** FWP_VALUE0 or FWP_CONDITION_VALUE0, as koffi reads it: each member of the union shows the same memory. */
@@ -67,7 +67,7 @@ function decodeBehind(memory: WfpMemory, type: Behind, address: bigint): Value |
       return { type, value: decodeBlob(memory, read<Blob>(memory, address, 'FWP_BYTE_BLOB')) };
     case 'sid': {
       const [, subAuthorities = 0] = copy(memory, address, 2);
-      return { type, value: copy(memory, address, sidSize(subAuthorities)) };
+      return { type, value: copy(memory, address, sidLength(subAuthorities)) };
     }
     case 'v4-mask': {
       const { addr, mask } = read<{ addr: number; mask: number }>(memory, address, 'FWP_V4_ADDR_AND_MASK');

@@ -1,8 +1,8 @@
 import type { Plan, Rule, UnsupportedRule } from '../plan.js';
+import { serviceSid } from '../../windows/sid.js';
 import { programIs, tokenHas } from './conditions.js';
 import { exclusionFilters, isForDhcp } from './exclusion-filters.js';
 import { SUBLAYER } from './own-objects.js';
-import { serviceSid } from '../../windows/sid.js';
 import { blockAll, icmp, loopback, ownChannel, type AgentIdentity } from './system-filters.js';
 import type { Condition, Filter, FoundFilter } from './types.js';
 
