@@ -5,6 +5,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { systemClock } from '../../../shared/clock.js';
 import { systemLibrary, WindowsError } from '../../../agent/windows/library.js';
+import { LocalSocketError } from '../../../agent/local/listener.js';
+import { refuseSecondAgent } from '../../../agent/windows/only-agent.js';
 import { caller, NO_HANDLE, PipeError, pipeCalls, type Handle } from '../../../agent/windows/pipe-calls.js';
 import { clientOfThread, clientReader, type PipeClient } from '../../../agent/windows/pipe-client.js';
 import { securityAttributes } from '../../../agent/windows/pipe-security.js';
@@ -89,6 +91,17 @@ describe('a named pipe of the agent', () => {
     socket.destroy();
     await closed;
   }
+
+  it('keeps a second agent from starting, which a pipe of nobody does not', async () => {
+    await refuseSecondAgent(name);
+    await serve(echo);
+    const refusal = await refuseSecondAgent(name).catch((error: unknown) => error);
+    expect(refusal).to.be.instanceOf(LocalSocketError);
+    expect(String(refusal)).to.match(/an agent runs on this computer already/);
+    const socket = await client();
+    socket.write('x');
+    expect(String(await once(socket, 'data')), 'the one that runs is not disturbed').to.equal('x');
+  });
 
   it('carries bytes both ways at once as they are, in pieces of any size', async () => {
     await serve(echo);
