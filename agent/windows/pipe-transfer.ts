@@ -11,6 +11,8 @@ export type Outcome =
 /** `sizeof(OVERLAPPED)` of 64-bit Windows; `hEvent` is its last member. */
 const OVERLAPPED_BYTES = 32;
 const EVENT_OFFSET = 24;
+/** Of no consequence: a timer keeps Node running whenever it is due. */
+const LOOK_ALIVE_MS = 60_000;
 /** Most bytes of one transfer. */
 export const TRANSFER_BYTES = 65_536;
 
@@ -66,7 +68,10 @@ export class Transfer {
    */
   async cancel(): Promise<void> {
     if (this.pending) this.calls.cancel(this.pipe, this.overlapped);
+    // Node does not know that something is under way: with nothing else to do, it would end before this is over.
+    const alive = setInterval(() => undefined, LOOK_ALIVE_MS);
     await this.last;
+    clearInterval(alive);
   }
 
   /** Only while nothing is under way. */

@@ -69,12 +69,16 @@ export function decodeFilter(memory: WfpMemory, address: Address<'object'>): Fou
 
 type Found = Omit<FoundFilter, 'filter'>;
 
-/** Flags that `Filter` has a word for, and the one that says nothing about what passes. */
+/**
+ * Flags that `Filter` has a word for; that of an index, which says nothing about what passes; and that of a filter that is
+ * not in use, which BFE may give to boot-time ones that have done their work (compare.ts).
+ */
 const SAYABLE =
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_PERSISTENT |
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_BOOTTIME |
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT |
-  FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_INDEXED;
+  FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_INDEXED |
+  FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_DISABLED;
 
 function asFilter(memory: WfpMemory, raw: ReadFilter, found: Found): Filter | undefined {
   const layer = LAYER_NAMES.get(found.layer);

@@ -37,6 +37,14 @@ describe('WFP objects through memory', () => {
     );
   });
 
+  it('reads a filter that BFE keeps and does not use, as it may boot-time ones, like any other', async () => {
+    const raw = encodeUnchecked(filter({ lifetime: 'boot-time' }));
+    const disabled = { ...raw, flags: Number(raw['flags']) | 0x20 };
+    const found = await throughMemory('FWPM_FILTER0', disabled, decodeFilter);
+    expect(found.filter).to.deep.equal(filter({ lifetime: 'boot-time' }));
+    expect(found.flags & 0x20).to.equal(0x20);
+  });
+
   it('brings any provider and any sublayer back as it was', async () => {
     const lifetime = fc.constantFrom('static' as const, 'persistent' as const);
     const data = fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes));
@@ -79,7 +87,7 @@ describe('WFP objects through memory', () => {
       { action: { type: 0x5003, filterType: { Data1: 1, Data2: 0, Data3: 0, Data4: [] } } },
     ],
     ['a flag that has no word', { flags: 0x10 }],
-    ['being disabled', { flags: 0x20 }],
+    ['a flag that is not known', { flags: 0x100 }],
     ['both lifetimes', { flags: 3 }],
     ['a layer that is not known', { layerKey: { Data1: 1, Data2: 2, Data3: 3, Data4: Buffer.alloc(8) } }],
     ['a weight of another type', { weight: { type: 2, value: { uint16: 3 } } }],
