@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Fingerprint, Inspection } from '../enforcer.js';
-import { canonical } from './canonical.js';
+import { textFor } from './canonical.js';
 import { FWPM_FILTER_FLAG } from './constants.js';
 import { describeFilter } from './describe.js';
 import { planIdOf } from './filters.js';
@@ -16,9 +16,6 @@ export interface Changes {
   readonly removed: readonly Guid[];
   readonly added: readonly Filter[];
 }
-
-/** Filters never change, and each is compared several times. */
-const texts = new WeakMap<Filter, string>();
 
 /** The steps from `held` to exactly `wanted`; none where they are equal already. */
 export function changesTo(wanted: readonly Filter[], held: Holdings): Changes {
@@ -131,14 +128,6 @@ function textOf({ filter, flags }: FoundFilter): string | undefined {
   const disabled = (flags & FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_DISABLED) !== 0;
   if (disabled && filter.lifetime !== 'boot-time') return undefined;
   return textFor(filter);
-}
-
-function textFor(filter: Filter): string {
-  const known = texts.get(filter);
-  if (known !== undefined) return known;
-  const text = canonical(filter);
-  texts.set(filter, text);
-  return text;
 }
 
 function nameOf({ filter, name, key }: FoundFilter): string {

@@ -1,6 +1,8 @@
+import { textFor } from './canonical.js';
 import type { WfpObjects } from './engine-interface.js';
 import { PROVIDER, SUBLAYER } from './own-objects.js';
 import { LAYERS, type Layer } from './guids.js';
+import { Turns } from './turns.js';
 import type { FoundFilter, Provider, Sublayer } from './types.js';
 
 /** What the engine holds of ours, and what others have put among it. */
@@ -21,9 +23,16 @@ export async function readHoldings(objects: WfpObjects): Promise<Holdings> {
     .filter((sublayer) => sublayer.key === SUBLAYER.key || sublayer.provider === PROVIDER.key)
     .sort((a, b) => Number(b.key === SUBLAYER.key) - Number(a.key === SUBLAYER.key));
   const filters: FoundFilter[] = [];
+  const turns = new Turns();
   for (const layer of ALL_LAYERS) {
     // Everybody's: a permit that somebody else puts into our sublayer would be asked together with ours.
-    for (const found of await objects.filters(layer)) if (concernsUs(found)) filters.push(found);
+    for (const found of await objects.filters(layer)) {
+      if (!concernsUs(found)) continue;
+      filters.push(found);
+      // What is compared is made here, a few at a time: for all at once the event loop would have to wait.
+      if (found.filter !== undefined) textFor(found.filter);
+      await turns.give();
+    }
   }
   return { provider, sublayers, filters };
 }
