@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { openEngine } from '../../agent/enforce/wfp/engine.js';
 import { WfpEnforcer } from '../../agent/enforce/wfp/wfp-enforcer.js';
-import { InsideBfe } from '../../test/windows/suites/inside-bfe.js';
 import { nowMs } from '../statistics.js';
+import { emptyDouble } from './empty-double.js';
 import { benchContext, planOf } from './filters.js';
 import type { ApplyTimes } from './messages.js';
 
@@ -12,7 +12,7 @@ const TICK_MS = 1;
 
 const [exclusions, rounds, file = ''] = process.argv.slice(2);
 const plan = planOf(Number(exclusions));
-(await InsideBfe.open()).control('reset', 'journal off', 'lazy on');
+await emptyDouble();
 const enforcer = new WfpEnforcer({
   open: () => openEngine({ name: 'Cordon bench' }),
   contextOf: () => Promise.resolve(benchContext),

@@ -48,7 +48,7 @@ export async function filtersInTurns(plan: Plan, context: WfpContext): Promise<P
   collected.add(filtersOfSystem(plan, context));
   for (const rule of plan.rules) {
     collected.addRule(rule, context);
-    await turns.give();
+    if (turns.due) await turns.give();
   }
   return collected.result();
 }

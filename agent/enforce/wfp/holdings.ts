@@ -31,7 +31,7 @@ export async function readHoldings(objects: WfpObjects): Promise<Holdings> {
       filters.push(found);
       // What is compared is made here, a few at a time: for all at once the event loop would have to wait.
       if (found.filter !== undefined) textFor(found.filter);
-      await turns.give();
+      if (turns.due) await turns.give();
     }
   }
   return { provider, sublayers, filters };

@@ -127,7 +127,7 @@ export class SessionObjects implements WfpObjects {
       const turns = new Turns();
       for (const item of items) {
         results.push(await work(item));
-        await turns.give();
+        if (turns.due) await turns.give();
       }
       return results;
     });
