@@ -92,12 +92,7 @@ async function measureBinding(
 /** From a plan to filters that were read back; C adds them and looks at nothing. */
 async function measureApply(windows: Wine, request: WfpRequest): Promise<Figure> {
   const { exclusions, rounds } = request;
-  const times = (await runOurs(
-    windows,
-    'bench/wfp/apply-process.js',
-    request,
-    KEEPING_ENGINE,
-  )) as ApplyTimes;
+  const times = (await runOurs(windows, 'bench/wfp/apply-process.js', request, KEEPING_ENGINE)) as ApplyTimes;
   const peer = summarize(await runPeer(windows, request, KEEPING_ENGINE));
   const ours = summarize(times.apply);
   const rest = [

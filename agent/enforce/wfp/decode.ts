@@ -48,12 +48,7 @@ const SAYABLE =
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT |
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_INDEXED;
 
-function asFilter(
-  memory: WfpMemory,
-  raw: StructBytes,
-  found: Found,
-  display: Display,
-): Filter | undefined {
+function asFilter(memory: WfpMemory, raw: StructBytes, found: Found, display: Display): Filter | undefined {
   const layer = LAYER_NAMES.get(found.layer);
   const lifetime = decodeLifetime(found.flags);
   const action = decodeAction(found.action);
@@ -124,8 +119,7 @@ export function decodeProvider(memory: WfpMemory, address: Address<'object'>): P
   return {
     ...decodeDisplay(raw),
     key: raw.guid('providerKey'),
-    lifetime:
-      (raw.uint32('flags') & FWPM_FLAG.FWPM_PROVIDER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
+    lifetime: (raw.uint32('flags') & FWPM_FLAG.FWPM_PROVIDER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
     data: raw.blob('providerData'),
     serviceName: raw.text('serviceName') ?? undefined,
   };
@@ -137,8 +131,7 @@ export function decodeSublayer(memory: WfpMemory, address: Address<'object'>): S
     ...decodeDisplay(raw),
     key: raw.guid('subLayerKey'),
     provider: decodeKey(memory, raw.pointer('providerKey')),
-    lifetime:
-      (raw.uint32('flags') & FWPM_FLAG.FWPM_SUBLAYER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
+    lifetime: (raw.uint32('flags') & FWPM_FLAG.FWPM_SUBLAYER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
     data: raw.blob('providerData'),
     weight: raw.uint16('weight'),
   };

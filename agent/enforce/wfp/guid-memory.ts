@@ -24,8 +24,14 @@ export function toRawGuid(guid: Guid): RawGuid {
 /** GUID of guiddef.h as it lies in memory. */
 export function guidOf(bytes: Buffer, at: number): Guid {
   const first = bytes.readUInt32LE(at).toString(16).padStart(8, '0');
-  const second = bytes.readUInt16LE(at + 4).toString(16).padStart(4, '0');
-  const third = bytes.readUInt16LE(at + 6).toString(16).padStart(4, '0');
+  const second = bytes
+    .readUInt16LE(at + 4)
+    .toString(16)
+    .padStart(4, '0');
+  const third = bytes
+    .readUInt16LE(at + 6)
+    .toString(16)
+    .padStart(4, '0');
   const rest = bytes.toString('hex', at + 8, at + 16);
   return `${first}-${second}-${third}-${rest.slice(0, 4)}-${rest.slice(4)}` as Guid;
 }

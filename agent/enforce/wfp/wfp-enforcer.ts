@@ -68,10 +68,7 @@ export class WfpEnforcer implements Enforcer {
 
   apply(plan: Plan): Promise<Applied> {
     return this.use(async (engine) => {
-      const { filters, unsupported } = await filtersInTurns(
-        plan,
-        await this.parts.contextOf(engine, plan),
-      );
+      const { filters, unsupported } = await filtersInTurns(plan, await this.parts.contextOf(engine, plan));
       const { planId } = plan;
       const rulesHash = await writeAndReadBack(engine, filters);
       this.written = { planId, rulesHash, filters, keys: new Set(filters.map(({ key }) => key)) };
