@@ -55,9 +55,10 @@ describe('the work of an isolation through WFP', () => {
   it('puts each filter into words that are compared once, and makes its key of them', () => {
     let made = 0;
     const data = Buffer.from('plan');
-    data.toString = (encoding) => {
-      if (encoding === 'hex') made += 1;
-      return Buffer.prototype.toString.call(data, encoding);
+    const plain = data.toString.bind(data);
+    data.toString = (...how: Parameters<Buffer['toString']>) => {
+      if (how[0] === 'hex') made += 1;
+      return plain(...how);
     };
     const filter = ownFilter({
       name: 'Cordon: test',
