@@ -18,7 +18,7 @@ import { assess, differenceTo, hashOf } from './compare.js';
 import type { WfpEngine } from './engine-interface.js';
 import { EngineKeeper } from './engine-keeper.js';
 import { WfpError } from './errors.js';
-import { filtersOf, type WfpContext } from './filters.js';
+import { filtersInTurns, type WfpContext } from './filters.js';
 import type { Guid } from './guids.js';
 import { isEmpty, readHoldings } from './holdings.js';
 import { findOverrulers } from './overrulers.js';
@@ -70,7 +70,7 @@ export class WfpEnforcer implements Enforcer {
   apply(plan: Plan): Promise<Applied> {
     let committed = false;
     return this.use(async (engine) => {
-      const { filters, unsupported } = filtersOf(plan, await this.parts.contextOf(engine, plan));
+      const { filters, unsupported } = await filtersInTurns(plan, await this.parts.contextOf(engine, plan));
       const { planId } = plan;
       const rulesHash = await writeAndReadBack(engine, filters, () => (committed = true));
       this.written = { planId, rulesHash, filters, keys: new Set(filters.map(({ key }) => key)) };

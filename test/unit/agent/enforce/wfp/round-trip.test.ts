@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decodeFilter, decodeProvider, decodeSublayer } from '../../../../../agent/enforce/wfp/decode.js';
-import { decodeValue, type ReadValue } from '../../../../../agent/enforce/wfp/decode-value.js';
+import { decodeValue } from '../../../../../agent/enforce/wfp/decode-value.js';
 import { encodeProvider, encodeSublayer, encodeUnchecked } from '../../../../../agent/enforce/wfp/encode.js';
 import { encodeValue } from '../../../../../agent/enforce/wfp/encode-value.js';
+import { StructBytes } from '../../../../../agent/enforce/wfp/struct-bytes.js';
 import type { Value } from '../../../../../agent/enforce/wfp/types.js';
 import { throughMemory } from './through-memory.js';
 import { anyFilter, anyGuid, filter, text, VALUES } from './values.js';
@@ -11,7 +12,7 @@ import { anyFilter, anyGuid, filter, text, VALUES } from './values.js';
 describe('WFP objects through memory', () => {
   const there = (value: Value) =>
     throughMemory('FWP_CONDITION_VALUE0', encodeValue(value, 'test'), (memory, address) =>
-      decodeValue(memory, memory.koffi.decode(address, memory.type('FWP_CONDITION_VALUE0')) as ReadValue),
+      decodeValue(memory, StructBytes.read(memory, 'FWP_CONDITION_VALUE0', address)),
     );
 
   for (const [type, values] of Object.entries(VALUES)) {
