@@ -47,7 +47,8 @@ export interface Disturbance {
 
 /**
  * The edge to one packet filter. Calls are made one at a time by one owner (`agent/isolation`).
- * Every method rejects with EnforceError when the packet filter cannot be used; it then holds what it held before.
+ * Every method rejects with EnforceError when the packet filter cannot be used; it then holds what it held before, but for
+ * an UnprovenError.
  */
 export interface Enforcer {
   readonly kind: EnforcerKind;
@@ -84,3 +85,6 @@ export interface Enforcer {
 export class EnforceError extends Error {
   override readonly name = 'EnforceError';
 }
+
+/** The packet filter took the rules, and they could not be read back as they were written: they may be in force. */
+export class UnprovenError extends EnforceError {}

@@ -1,5 +1,5 @@
 import type { Logger } from '../../shared/log.js';
-import type { Enforcer } from '../enforce/enforcer.js';
+import { UnprovenError, type Enforcer } from '../enforce/enforcer.js';
 import type { Moment } from './deadline.js';
 import { enforce, type EnforcementParts } from './enforcement.js';
 import { latencyMs } from './latency.js';
@@ -21,7 +21,8 @@ export async function tryToEnforce(
     return { kind: 'enforced', proof, missing, latencyMs: latency, readBackAt };
   } catch (error) {
     parts.log.error({ err: error }, 'the isolation could not be enforced; trying again');
-    return { kind: 'enforce-failed', detail: (error as Error).message };
+    const unproven = error instanceof UnprovenError;
+    return { kind: 'enforce-failed', detail: (error as Error).message, unproven };
   }
 }
 

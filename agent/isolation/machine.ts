@@ -39,8 +39,8 @@ export type Input =
       /** When the rules had been read back: the checks since then may have taken seconds. */
       readonly readBackAt: Moment;
     }
-  /** Effect `enforce` failed; the packet filter holds what it held. */
-  | { readonly kind: 'enforce-failed'; readonly detail: string }
+  /** Effect `enforce` failed. `unproven`: the rules may be in force all the same; else the packet filter holds what it held. */
+  | { readonly kind: 'enforce-failed'; readonly detail: string; readonly unproven?: boolean }
   /** Effect `clear` is done and read back. */
   | { readonly kind: 'cleared' }
   /** Effect `clear` failed; rules of ours may still be there. */
@@ -93,7 +93,7 @@ export function next(state: State, input: Input, now: Moment): Step {
     case 'enforced':
       return isActive(state) ? onEnforced(state, input, now) : stay(state);
     case 'enforce-failed':
-      return isActive(state) ? onEnforceFailed(state, input.detail) : stay(state);
+      return isActive(state) ? onEnforceFailed(state, input, now) : stay(state);
     case 'cleared':
       return state.kind === 'RELEASING'
         ? { state: { kind: 'RELEASED', last: state.ending }, effects: [{ kind: 'tell-changed' }] }
@@ -226,11 +226,19 @@ function proven(isolation: Isolation, proof: Proof, missing: string | undefined)
     : { kind: 'DEGRADED', isolation, proof, reason: missing };
 }
 
-function onEnforceFailed(state: Active, detail: string): Step {
-  const reason = `not in force: ${detail}`;
+function onEnforceFailed(
+  state: Active,
+  { detail, unproven }: Extract<Input, { kind: 'enforce-failed' }>,
+  now: Moment,
+): Step {
+  const reason = unproven === true ? `not proved to be in force: ${detail}` : `not in force: ${detail}`;
   const told = state.kind === 'DEGRADED' && state.reason === reason;
+  const before = state.isolation;
+  // Rules that may block must not do so for ever: until they are proved, the delay counts from here.
+  const counts = unproven === true && before.enforcedAt === undefined && before.release === undefined;
+  const isolation = counts ? { ...before, release: releaseFrom(now, before.releaseDelayMs, now) } : before;
   return {
-    state: { kind: 'DEGRADED', isolation: state.isolation, proof: undefined, reason },
+    state: { kind: 'DEGRADED', isolation, proof: undefined, reason },
     effects: told ? [] : [{ kind: 'tell-changed' }],
   };
 }

@@ -63,7 +63,7 @@ function read(path: string): string | undefined {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new StateFileError(
-      `${path}: cannot be read (${code ?? message}); what is enforced stays enforced. ${process.platform === 'win32' ? 'Run as Administrator' : 'Run as root'}, or see what is in its place`,
+      `${path}: cannot be read (${code ?? message}); what is enforced stays enforced. Run as root or Administrator, or see what is in its place`,
     );
   }
 }

@@ -80,7 +80,11 @@ export class EventLogNotes {
     }
     const degraded = degradedReason(observed);
     if (degraded !== '' && degraded !== this.degraded) {
-      const text = `The network isolation of this computer holds in part only.\r\n${cleanLine(degraded, LONGEST_DETAIL)}`;
+      // Without evidence nobody knows of anything that is in force.
+      const what = observed.evidence
+        ? 'holds in part only'
+        : 'is not in force, or nobody knows whether it is';
+      const text = `The network isolation of this computer ${what}.\r\n${cleanLine(degraded, LONGEST_DETAIL)}`;
       entries.push({ id: ENTRY_IDS.degraded, level: 'error', text });
     }
     this.degraded = degraded;

@@ -3,7 +3,10 @@ import { dirname, join } from 'node:path';
 import { ConfigError } from '../../shared/config/load.js';
 import { chooseEnforcer } from '../enforce/choose.js';
 import { readSettings, type Flags } from './options.js';
+import { WindowsError } from '../windows/library.js';
 import { uninstallService } from './service.js';
+
+const ERROR_SERVICE_MARKED_FOR_DELETE = 1072;
 
 /** Everything that an agent writes into its data folder; nothing else in there is touched. */
 const OURS =
@@ -18,16 +21,35 @@ export async function purge(flags: Flags): Promise<void> {
       '--yes: missing; purge releases this device and forgets its identity, give --yes to do so',
     );
   }
-  // A service that ran on would put its rules back.
-  if (process.platform === 'win32') await uninstallService();
-  await chooseEnforcer(settings.enforcer).clear();
-  for (const name of filesIn(settings.data_dir)) {
-    if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
+  await afterService(process.platform === 'win32' ? uninstallService : undefined, async () => {
+    await chooseEnforcer(settings.enforcer).clear();
+    for (const name of filesIn(settings.data_dir)) {
+      if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
+    }
+    removeIfEmpty(settings.data_dir);
+    // A pipe ends with its process.
+    if (process.platform !== 'win32') removeSocket(settings.control_socket);
+    console.log('removed: rules, state and identity of this device');
+  });
+}
+
+/**
+ * Does the rest when the service is gone: one that ran on would put its rules back. One that has ended and whose name
+ * Windows keeps until others let go of it holds nothing up, and is told of afterwards.
+ */
+export async function afterService(
+  uninstall: (() => Promise<unknown>) | undefined,
+  rest: () => Promise<void>,
+): Promise<void> {
+  let lingering: WindowsError | undefined;
+  try {
+    await uninstall?.();
+  } catch (error) {
+    if (!(error instanceof WindowsError && error.code === ERROR_SERVICE_MARKED_FOR_DELETE)) throw error;
+    lingering = error;
   }
-  removeIfEmpty(settings.data_dir);
-  // A pipe ends with its process.
-  if (process.platform !== 'win32') removeSocket(settings.control_socket);
-  console.log('removed: rules, state and identity of this device');
+  await rest();
+  if (lingering) throw lingering;
 }
 
 /** What an agent that was killed left. A pipe of Windows goes with the process that made it. */

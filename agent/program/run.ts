@@ -4,6 +4,7 @@ import { startAgent, type AgentDeps, type RunningAgent } from '../agent.js';
 import type { AgentConfig } from '../config.js';
 import { chooseEnforcer } from '../enforce/choose.js';
 import { openEventLog } from '../windows/event-log.js';
+import { refuseSecondAgent } from '../windows/only-agent.js';
 import { readConfig, type Flags } from './options.js';
 
 /** Ctrl+C, `systemctl stop`, and on Windows Ctrl+Break and the close button of the console. */
@@ -25,6 +26,7 @@ export async function run(flags: Flags): Promise<void> {
 
 /** An agent on the real clock and packet filter of this computer. */
 export async function startConfigured(config: AgentConfig, log: Logger): Promise<RunningAgent> {
+  if (process.platform === 'win32') await refuseSecondAgent(config.control_socket);
   return startAgent(config, {
     clock: systemClock,
     log,

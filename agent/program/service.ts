@@ -31,10 +31,7 @@ export async function installService(flags: Flags): Promise<void> {
   const file = configFile(flags);
   const { data_dir: dataDir } = readConfig({ config: file, dataDir: flags['dataDir'] });
   await prepareDataFolder(dataDir);
-  // Whoever may change the program or its settings would give LocalSystem orders.
-  for (const folder of new Set([dirname(file), dirname(process.execPath), packageRoot, dirname(MAIN)])) {
-    security.check(folder, 'unchangeable');
-  }
+  for (const place of placesThatGiveOrders(file)) security.check(place, 'unchangeable');
   const manager = await openManager();
   // A service has another environment than a console: nothing is left to it.
   const command = [process.execPath, MAIN, 'service', 'run', '--config', file, '--data-dir', dataDir];
@@ -52,6 +49,15 @@ export async function installService(flags: Flags): Promise<void> {
       ? `the service ${SERVICE_NAME} runs`
       : `the service ${SERVICE_NAME} runs already; new settings count after "sc stop ${SERVICE_NAME}" and "sc start ${SERVICE_NAME}"`,
   );
+}
+
+/**
+ * Whoever may change one of these would give LocalSystem orders. Files, too: one that was moved into a folder keeps the
+ * rights that it had where it came from.
+ */
+export function placesThatGiveOrders(configFile: string): string[] {
+  const files = [configFile, process.execPath, MAIN];
+  return [...new Set([...files, ...files.map((file) => dirname(file)), packageRoot])];
 }
 
 /** Stops and removes the service. An isolation stays in force: `purge` ends it. */

@@ -1,4 +1,5 @@
 import type { LogEntry } from '../notify/event-log-notes.js';
+import { WinError } from './error-codes.js';
 import { lastErrorCall, systemLibrary, WindowsError, type Call } from './library.js';
 
 /** As the Event Viewer shows it, in the log "Application". */
@@ -17,7 +18,6 @@ const HKEY_LOCAL_MACHINE = 0x80000002n;
 const KEY_SET_VALUE = 0x2;
 const REG_EXPAND_SZ = 2;
 const REG_DWORD = 4;
-const ERROR_FILE_NOT_FOUND = 2;
 
 /**
  * Opens the event log of this computer for writing. It stays open as long as the process lives.
@@ -53,13 +53,13 @@ export async function registerEventSource(): Promise<void> {
   ) as Call;
   const close = advapi.func('int32_t __stdcall RegCloseKey(void *)') as Call;
   const key: [bigint | null] = [null];
-  mustBe0('RegCreateKeyExW', create(HKEY_LOCAL_MACHINE, KEY, 0, null, 0, KEY_SET_VALUE, null, key, null));
+  mustSucceed('RegCreateKeyExW', create(HKEY_LOCAL_MACHINE, KEY, 0, null, 0, KEY_SET_VALUE, null, key, null));
   try {
     const file = Buffer.from(`${MESSAGE_FILE}\0`, 'utf16le');
-    mustBe0('RegSetValueExW', set(key[0], 'EventMessageFile', 0, REG_EXPAND_SZ, file, file.length));
+    mustSucceed('RegSetValueExW', set(key[0], 'EventMessageFile', 0, REG_EXPAND_SZ, file, file.length));
     const types = Buffer.alloc(4);
     types.writeUInt32LE(TYPES_SUPPORTED);
-    mustBe0('RegSetValueExW', set(key[0], 'TypesSupported', 0, REG_DWORD, types, types.length));
+    mustSucceed('RegSetValueExW', set(key[0], 'TypesSupported', 0, REG_DWORD, types, types.length));
   } finally {
     close(key[0]);
   }
@@ -70,11 +70,15 @@ export async function removeEventSource(): Promise<void> {
   const advapi = await systemLibrary('advapi32.dll');
   const remove = advapi.func('int32_t __stdcall RegDeleteKeyW(void *, str16)') as Call;
   const code = remove(HKEY_LOCAL_MACHINE, KEY);
-  if (code !== ERROR_FILE_NOT_FOUND) mustBe0('RegDeleteKeyW', code);
+  if (code !== WinError.FILE_NOT_FOUND) mustSucceed('RegDeleteKeyW', code);
 }
 
-function mustBe0(call: string, code: unknown): void {
-  if (code !== 0) {
-    throw new WindowsError(call, Number(code), code === 5 ? 'run it as Administrator' : '');
+function mustSucceed(call: string, code: unknown): void {
+  if (code !== WinError.SUCCESS) {
+    throw new WindowsError(
+      call,
+      Number(code),
+      code === WinError.ACCESS_DENIED ? 'run it as Administrator' : '',
+    );
   }
 }

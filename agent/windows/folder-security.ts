@@ -2,6 +2,7 @@ import { lstatSync, statSync } from 'node:fs';
 import { win32 } from 'node:path';
 import { FolderError } from '../folder-error.js';
 import { distrust, type Guard } from './folder-trust.js';
+import { WinError } from './error-codes.js';
 import { lastErrorCall, systemLibrary, WindowsError, type Call } from './library.js';
 import { processUser } from './process-identity.js';
 import { readSecurity, type Security } from './security-descriptor.js';
@@ -11,8 +12,6 @@ import { sidText } from './sid.js';
 /** Administrators own it; LocalSystem and Administrators may do everything; nothing is inherited from above, all below inherits. */
 const OURS_ALONE = 'O:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)';
 const OWNER_AND_DACL = 0x5;
-const ERROR_ALREADY_EXISTS = 183;
-const ERROR_INVALID_OWNER = 1307;
 /** A security descriptor holds lists of at most 64 KiB each. */
 const LARGEST_DESCRIPTOR = 0x20000;
 
@@ -46,8 +45,8 @@ export async function folderSecurity(): Promise<FolderSecurity> {
     try {
       if (create(path, ours.bytes) !== 0) return;
       const code = lastError();
-      if (code === ERROR_ALREADY_EXISTS && isFolder(path)) return;
-      const hint = `${path} cannot be made; ${code === 5 || code === ERROR_INVALID_OWNER ? 'run it as Administrator' : 'see what is in its place'}`;
+      if (code === WinError.ALREADY_EXISTS && isFolder(path)) return;
+      const hint = `${path} cannot be made; ${code === WinError.ACCESS_DENIED || code === WinError.INVALID_OWNER ? 'run it as Administrator' : 'see what is in its place'}`;
       throw new WindowsError('CreateDirectoryW', code, hint);
     } finally {
       ours.free();

@@ -33,10 +33,12 @@ export function distrust({ owner, aces }: Security, guard: Guard, self: string):
   const trusted = (sid: string): boolean => sid === self || RULERS.includes(sid);
   if (owner === undefined || !trusted(owner)) return `it belongs to ${owner ?? 'nobody'}`;
   if (aces === undefined) return 'everybody may do everything there';
-  const other = aces.find((ace) => gives(ace, MASKS[guard]) && !trusted(ace.sid));
+  const other = aces.find((ace) => gives(ace, guard) && !trusted(ace.sid));
   return other && `${other.sid} has rights there that only administrators may have`;
 }
 
-function gives({ denies, inheritOnly, mask }: Ace, rights: number): boolean {
-  return !denies && !inheritOnly && (mask & rights) !== 0;
+function gives({ denies, inheritOnly, mask }: Ace, guard: Guard): boolean {
+  // What is only for things in the folder counts where these are to be trusted, too.
+  if (denies || (inheritOnly && guard === 'irreplaceable')) return false;
+  return (mask & MASKS[guard]) !== 0;
 }

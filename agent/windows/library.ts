@@ -23,9 +23,30 @@ export class WindowsError extends Error {
   }
 }
 
-/** Folder of the system's own libraries. */
-export function systemFolder(): string {
-  return win32.join(process.env['SystemRoot'] ?? 'C:\\Windows', 'System32');
+const LONGEST_PATH = 32_768;
+let folder: Promise<string> | undefined;
+
+/**
+ * Folder of the system's own libraries, as Windows says: in the environment any program of the same user may write another.
+ * @throws Error on another platform
+ */
+export function systemFolder(): Promise<string> {
+  return (folder ??= askForFolder());
+}
+
+async function askForFolder(): Promise<string> {
+  const { default: koffi } = await import('koffi');
+  // Every process has this one already, and Windows looks there before it looks at any folder.
+  const ask = koffi
+    .load('kernel32.dll')
+    .func('uint32_t __stdcall GetSystemDirectoryW(_Out_ uint8_t *, uint32_t)') as (
+    into: Buffer,
+    size: number,
+  ) => number;
+  const path = Buffer.alloc(2 * LONGEST_PATH);
+  const length = ask(path, LONGEST_PATH);
+  if (length === 0 || length >= LONGEST_PATH) throw new Error('GetSystemDirectoryW names no folder');
+  return path.toString('utf16le', 0, 2 * length);
 }
 
 /**
@@ -35,12 +56,9 @@ export function systemFolder(): string {
  * @param path another place, for tests
  * @throws Error where there is no such library, or koffi cannot be loaded
  */
-export async function systemLibrary(
-  name: string,
-  path = win32.join(systemFolder(), name),
-): Promise<LibraryHandle> {
+export async function systemLibrary(name: string, path?: string): Promise<LibraryHandle> {
   const { default: koffi } = await import('koffi');
-  return koffi.load(path);
+  return koffi.load(path ?? win32.join(await systemFolder(), name));
 }
 
 /** Declares functions of a library; the caller says what they look like in TypeScript. */

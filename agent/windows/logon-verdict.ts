@@ -1,25 +1,29 @@
 import { Verdict, type LoginAnswer } from '../local/login/verdict.js';
+import { WinError } from './error-codes.js';
 
-/** The password, or the account, is refused: winerror.h. */
+/** The password, or the account, is refused. */
 const REFUSED: Readonly<Record<number, string>> = {
-  1326: 'wrong password, or no such user',
-  1327: 'Windows restricts this account, for example because it has no password',
-  1328: 'the account may not log on at this time',
-  1329: 'the account may not log on at this computer',
-  1330: 'the password has expired',
-  1331: 'the account is disabled',
-  1385: 'the account may log on to this computer neither over the network nor locally',
-  1793: 'the account has expired',
-  1907: 'the password has to be changed first',
-  1909: 'the account is locked out',
+  [WinError.LOGON_FAILURE]: 'wrong password, or no such user',
+  [WinError.ACCOUNT_RESTRICTION]: 'Windows restricts this account, for example because it has no password',
+  [WinError.INVALID_LOGON_HOURS]: 'the account may not log on at this time',
+  [WinError.INVALID_WORKSTATION]: 'the account may not log on at this computer',
+  [WinError.PASSWORD_EXPIRED]: 'the password has expired',
+  [WinError.ACCOUNT_DISABLED]: 'the account is disabled',
+  [WinError.LOGON_TYPE_NOT_GRANTED]:
+    'the account may log on to this computer neither over the network nor locally',
+  [WinError.ACCOUNT_EXPIRED]: 'the account has expired',
+  [WinError.PASSWORD_MUST_CHANGE]: 'the password has to be changed first',
+  [WinError.ACCOUNT_LOCKED_OUT]: 'the account is locked out',
 };
 
 /** Nobody can say whether it fits. */
 const TROUBLE: Readonly<Record<number, string>> = {
-  1311: 'no domain controller can be reached; use an account of this computer, or the password of the policy',
-  1355: 'the domain does not exist or cannot be reached',
-  1787: 'this computer has no trust relationship with the domain any more',
-  1789: 'the trust relationship between this computer and the domain has failed',
+  [WinError.NO_LOGON_SERVERS]:
+    'no domain controller can be reached; use an account of this computer, or the password of the policy',
+  [WinError.NO_SUCH_DOMAIN]: 'the domain does not exist or cannot be reached',
+  [WinError.NO_TRUST_SAM_ACCOUNT]: 'this computer has no trust relationship with the domain any more',
+  [WinError.TRUSTED_RELATIONSHIP_FAILURE]:
+    'the trust relationship between this computer and the domain has failed',
 };
 
 /** What an error of LogonUserW means. What is not known is trouble, which lets nobody in either. */

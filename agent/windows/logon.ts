@@ -1,4 +1,5 @@
 import { Verdict, type LoginAnswer } from '../local/login/verdict.js';
+import { WinError } from './error-codes.js';
 import { WindowsError, type Handle } from './library.js';
 import { accountOf, logonVerdict } from './logon-verdict.js';
 import { tokenCalls, userOf, type TokenCalls } from './token-calls.js';
@@ -9,7 +10,6 @@ import { LONGEST_SID, sidAt, sidText } from './sid.js';
 const LOGON32_LOGON_NETWORK = 3;
 const LOGON32_LOGON_INTERACTIVE = 2;
 const LOGON32_PROVIDER_DEFAULT = 0;
-const ERROR_LOGON_TYPE_NOT_GRANTED = 1385;
 const MOST_CHARACTERS = 257;
 
 /**
@@ -31,7 +31,7 @@ export function logOnThrough(calls: TokenCalls, user: string, password: string):
       return proven(calls, token[0], account.full);
     }
     code = calls.lastError();
-    if (code !== ERROR_LOGON_TYPE_NOT_GRANTED) break;
+    if (code !== WinError.LOGON_TYPE_NOT_GRANTED) break;
   }
   return logonVerdict(code);
 }

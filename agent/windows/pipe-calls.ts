@@ -3,22 +3,6 @@ import { caller, lastErrorCall, systemLibrary, type Handle } from './library.js'
 /** INVALID_HANDLE_VALUE */
 export const NO_HANDLE = -1;
 
-/** winerror.h, as far as pipes end with them. */
-export const PipeError = {
-  FILE_NOT_FOUND: 2,
-  ACCESS_DENIED: 5,
-  HANDLE_EOF: 38,
-  BROKEN_PIPE: 109,
-  PIPE_BUSY: 231,
-  NO_DATA: 232,
-  PIPE_NOT_CONNECTED: 233,
-  PIPE_CONNECTED: 535,
-  OPERATION_ABORTED: 995,
-  IO_INCOMPLETE: 996,
-  IO_PENDING: 997,
-  INVALID_OWNER: 1307,
-} as const;
-
 type Out<T> = [T];
 
 /** What pipes need of kernel32. Zero stands for failure where a call returns a number that is no handle. */

@@ -1,5 +1,6 @@
 import { WindowsError, type Address, type Handle } from './library.js';
-import { NO_HANDLE, PipeError, pipeCalls } from './pipe-calls.js';
+import { WinError } from './error-codes.js';
+import { NO_HANDLE, pipeCalls } from './pipe-calls.js';
 
 import { ADMINISTRATORS, LOCAL_SYSTEM, sidText } from './sid.js';
 import { copySid, tokenCalls } from './token-calls.js';
@@ -50,9 +51,9 @@ export async function pinPipe(name: string): Promise<PinnedPipe> {
     );
     if (pipe !== NO_HANDLE) break;
     const code = calls.lastError();
-    if (code === PipeError.FILE_NOT_FOUND) return { kind: 'absent' };
-    if (code === PipeError.ACCESS_DENIED) return { kind: 'denied' };
-    if (code !== PipeError.PIPE_BUSY) throw new WindowsError('CreateFileW', code);
+    if (code === WinError.FILE_NOT_FOUND) return { kind: 'absent' };
+    if (code === WinError.ACCESS_DENIED) return { kind: 'denied' };
+    if (code !== WinError.PIPE_BUSY) throw new WindowsError('CreateFileW', code);
     if (waited >= BUSY_FOR_MS) return { kind: 'busy' };
     await new Promise((resolve) => setTimeout(resolve, BUSY_STEP_MS));
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.js';
 import { WindowsError, type Handle } from './library.js';
-import { NO_HANDLE, PipeError, pipeCalls, type PipeCalls } from './pipe-calls.js';
+import { WinError } from './error-codes.js';
+import { NO_HANDLE, pipeCalls, type PipeCalls } from './pipe-calls.js';
 import type { ClientReader, PipeClient } from './pipe-client.js';
 import { Signals } from './pipe-signals.js';
 import { isGone, PipeStream } from './pipe-stream.js';
@@ -193,10 +194,10 @@ function creationError(code: number): WindowsError {
 
 function hintFor(code: number): string {
   switch (code) {
-    case PipeError.ACCESS_DENIED:
-    case PipeError.PIPE_BUSY:
+    case WinError.ACCESS_DENIED:
+    case WinError.PIPE_BUSY:
       return 'another program has a pipe of this name; stop it, or set control_socket to another name';
-    case PipeError.INVALID_OWNER:
+    case WinError.INVALID_OWNER:
       return 'only LocalSystem and elevated administrators may make it; run the agent as a service, or as administrator';
     default:
       return 'set control_socket to \\\\.\\pipe\\NAME';

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { WindowsError } from './library.js';
-import { PipeError } from './pipe-calls.js';
+import { WinError } from './error-codes.js';
 import { TRANSFER_BYTES, type Outcome, type Transfer } from './pipe-transfer.js';
 
 /** The two directions of a connection. */
@@ -11,11 +11,11 @@ export interface Transfers {
 
 /** What a pipe says once its other end is gone. */
 const GONE: ReadonlySet<number> = new Set([
-  PipeError.HANDLE_EOF,
-  PipeError.BROKEN_PIPE,
-  PipeError.NO_DATA,
-  PipeError.PIPE_NOT_CONNECTED,
-  PipeError.OPERATION_ABORTED,
+  WinError.HANDLE_EOF,
+  WinError.BROKEN_PIPE,
+  WinError.NO_DATA,
+  WinError.PIPE_NOT_CONNECTED,
+  WinError.OPERATION_ABORTED,
 ]);
 
 /** Whether a transfer failed because the other end has left, or because we have. */

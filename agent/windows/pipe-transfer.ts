@@ -1,5 +1,6 @@
 import type { Handle } from './library.js';
-import { PipeError, type PipeCalls } from './pipe-calls.js';
+import { WinError } from './error-codes.js';
+import type { PipeCalls } from './pipe-calls.js';
 import type { Signal, Signals } from './pipe-signals.js';
 
 /** How a transfer ended. */
@@ -10,6 +11,8 @@ export type Outcome =
 /** `sizeof(OVERLAPPED)` of 64-bit Windows; `hEvent` is its last member. */
 const OVERLAPPED_BYTES = 32;
 const EVENT_OFFSET = 24;
+/** Of no consequence: a timer keeps Node running whenever it is due. */
+const LOOK_ALIVE_MS = 60_000;
 /** Most bytes of one transfer. */
 export const TRANSFER_BYTES = 65_536;
 
@@ -65,7 +68,10 @@ export class Transfer {
    */
   async cancel(): Promise<void> {
     if (this.pending) this.calls.cancel(this.pipe, this.overlapped);
+    // Node does not know that something is under way: with nothing else to do, it would end before this is over.
+    const alive = setInterval(() => undefined, LOOK_ALIVE_MS);
     await this.last;
+    clearInterval(alive);
   }
 
   /** Only while nothing is under way. */
@@ -82,9 +88,9 @@ export class Transfer {
       // What is done at once sets the event, too.
       if (begin() !== 0) return;
       const code = this.calls.lastError();
-      if (code === PipeError.IO_PENDING) return;
+      if (code === WinError.IO_PENDING) return;
       this.end(
-        code === PipeError.PIPE_CONNECTED ? { kind: 'done', bytes: 0 } : { kind: 'failed', call, code },
+        code === WinError.PIPE_CONNECTED ? { kind: 'done', bytes: 0 } : { kind: 'failed', call, code },
       );
     });
     this.last = transfer;
@@ -100,7 +106,7 @@ export class Transfer {
     }
     const code = this.calls.lastError();
     // The event was that of a transfer before this one.
-    if (code === PipeError.IO_INCOMPLETE) return;
+    if (code === WinError.IO_INCOMPLETE) return;
     this.end({ kind: 'failed', call: this.pending.call, code });
   }
 

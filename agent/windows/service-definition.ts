@@ -18,7 +18,11 @@ export interface ServiceDefinition {
   readonly preshutdownMs: number;
 }
 
-/** The agent: begins with Windows, as LocalSystem, after the filter engine, and comes back whatever ends it. */
+/**
+ * The agent: begins with Windows, as LocalSystem, and comes back whatever ends it. It depends on nothing, not on the filter
+ * engine either: Windows would end it along with that one and not begin it again, when somebody has to say that nothing is
+ * enforced and to put it right. Where it begins too early it ends with an error, and is begun anew.
+ */
 export function agentService(command: readonly string[]): ServiceDefinition {
   return {
     name: SERVICE_NAME,
@@ -26,7 +30,7 @@ export function agentService(command: readonly string[]): ServiceDefinition {
     description:
       'Isolates this computer from the network when its management server says so. A stop of this service releases nothing.',
     command,
-    dependsOn: ['BFE'],
+    dependsOn: [],
     restartAfterMs: [1_000, 5_000, 30_000],
     resetAfterSeconds: 86_400,
     preshutdownMs: 20_000,

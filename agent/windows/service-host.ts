@@ -1,4 +1,5 @@
 import type { LibraryHandle } from 'koffi';
+import { WinError } from './error-codes.js';
 import { lastErrorCall, systemLibrary, WindowsError } from './library.js';
 import { accepted, encodeStatus, meaningOf, type ServiceState } from './service-status.js';
 
@@ -29,9 +30,6 @@ const LONGEST_STOP_MS = 15_000;
 /** A dispatcher without a service control manager ends by itself, sooner or later. */
 const LOOK_EVERY_MS = 200;
 const STILL_ACTIVE = 259;
-const NO_ERROR = 0;
-const ERROR_CALL_NOT_IMPLEMENTED = 120;
-const ERROR_SERVICE_SPECIFIC_ERROR = 1066;
 
 /**
  * Runs a service in this process until it is stopped. The dispatcher blocks its thread for as long as the service lives, so it
@@ -68,7 +66,7 @@ class Host {
         kind: 'failed',
         error: new WindowsError(
           'StartServiceCtrlDispatcherW',
-          1063,
+          WinError.FAILED_SERVICE_CONTROLLER_CONNECT,
           'this command is for the service control manager; run "cordon-agent service install", or "cordon-agent run" in a console',
         ),
       });
@@ -103,14 +101,14 @@ class Host {
     switch (meaningOf(control, kind)) {
       case 'stop':
         void this.end({ kind: 'stopped' });
-        return NO_ERROR;
+        return WinError.SUCCESS;
       case 'resumed':
         this.service.resumed();
-        return NO_ERROR;
+        return WinError.SUCCESS;
       case 'nothing':
-        return NO_ERROR;
+        return WinError.SUCCESS;
       case 'unknown':
-        return ERROR_CALL_NOT_IMPLEMENTED;
+        return WinError.CALL_NOT_IMPLEMENTED;
     }
   }
 
@@ -128,17 +126,17 @@ class Host {
     );
     await Promise.race([work.catch((error: unknown) => this.service.failed(error)), patience]);
     clearTimeout(longest);
-    this.enter('stopped', hosted.kind === 'failed' ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR);
+    this.enter('stopped', hosted.kind === 'failed' ? WinError.SERVICE_SPECIFIC_ERROR : WinError.SUCCESS);
     this.finish(hosted);
   }
 
-  private enter(state: ServiceState, exitCode = NO_ERROR): void {
+  private enter(state: ServiceState, exitCode: number = WinError.SUCCESS): void {
     clearInterval(this.pending);
     this.state = state;
     this.checkpoint = 0;
     this.say(exitCode);
     if (state === 'start-pending' || state === 'stop-pending') {
-      this.pending = setInterval(() => this.say(NO_ERROR), CHECKPOINT_EVERY_MS);
+      this.pending = setInterval(() => this.say(WinError.SUCCESS), CHECKPOINT_EVERY_MS);
     }
   }
 
@@ -150,7 +148,7 @@ class Host {
       state: this.state,
       accepted: accepted(this.state),
       exitCode,
-      specificExitCode: exitCode === NO_ERROR ? 0 : 1,
+      specificExitCode: exitCode === WinError.SUCCESS ? 0 : 1,
       checkpoint: waits ? this.checkpoint : 0,
       waitHintMs: waits ? 3 * CHECKPOINT_EVERY_MS : 0,
     });
@@ -257,6 +255,6 @@ function addressOf(kernel: LibraryHandle, library: string, name: string): bigint
     name: string,
   ) => bigint | null;
   const address = procAddress(moduleHandle(library), name);
-  if (address === null) throw new WindowsError('GetProcAddress', 127, name);
+  if (address === null) throw new WindowsError('GetProcAddress', WinError.PROC_NOT_FOUND, name);
   return address;
 }

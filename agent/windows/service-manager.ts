@@ -1,5 +1,6 @@
 import { commandLine, type ServiceDefinition } from './service-definition.js';
 import { serviceCalls, type ScHandle, type ServiceCalls } from './service-calls.js';
+import { WinError } from './error-codes.js';
 import { WindowsError } from './library.js';
 
 const SC_MANAGER_CONNECT = 0x1;
@@ -8,15 +9,8 @@ const SERVICE_QUERY_STATUS = 0x4;
 const SERVICE_ALL_ACCESS = 0xf01ff;
 const SERVICE_SID_TYPE_UNRESTRICTED = 1;
 
-/** Codes of winerror.h. */
-const ACCESS_DENIED = 5;
-const CALL_NOT_IMPLEMENTED = 120;
-const INVALID_LEVEL = 124;
-const ALREADY_RUNNING = 1056;
-const DOES_NOT_EXIST = 1060;
-const NOT_ACTIVE = 1062;
-const MARKED_FOR_DELETE = 1072;
-const EXISTS = 1073;
+/** This Windows does not know what is asked of it. */
+const NOT_KNOWN: readonly number[] = [WinError.CALL_NOT_IMPLEMENTED, WinError.INVALID_LEVEL];
 
 /** How long a service may take to start, to stop, and to vanish, milliseconds. */
 const LONGEST_CHANGE_MS = 45_000;
@@ -25,15 +19,17 @@ const LOOK_EVERY_MS = 250;
 const SILENT_FOR_MS = 2_000;
 
 const HINTS: Readonly<Record<number, string>> = {
-  [ACCESS_DENIED]: 'run it as Administrator ("Run as administrator")',
-  1051: 'another service that depends on it is running; stop that one first',
-  1053: 'the service did not answer in time; see agent.log in its data folder',
-  1058: 'the service is disabled; "sc config cordon-agent start= auto" enables it',
-  1068: 'the Base Filtering Engine (service BFE) cannot be started; "sc query BFE" says why',
-  [MARKED_FOR_DELETE]:
+  [WinError.ACCESS_DENIED]: 'run it as Administrator ("Run as administrator")',
+  [WinError.DEPENDENT_SERVICES_RUNNING]: 'another service that depends on it is running; stop that one first',
+  [WinError.SERVICE_REQUEST_TIMEOUT]: 'the service did not answer in time; see agent.log in its data folder',
+  [WinError.SERVICE_DISABLED]: 'the service is disabled; "sc config cordon-agent start= auto" enables it',
+  [WinError.SERVICE_DEPENDENCY_FAIL]:
+    'the Base Filtering Engine (service BFE) cannot be started; "sc query BFE" says why',
+  [WinError.SERVICE_MARKED_FOR_DELETE]:
     'its removal waits for programs that have it open; close "Services" and other consoles, or restart the computer',
-  1075: 'the Base Filtering Engine (service BFE) is missing on this computer',
-  1078: 'another service has this display name',
+  [WinError.SERVICE_DEPENDENCY_DELETED]:
+    'the Base Filtering Engine (service BFE) is missing on this computer',
+  [WinError.DUPLICATE_SERVICE_NAME]: 'another service has this display name',
 };
 
 /** State of a service as people read it. */
@@ -85,7 +81,8 @@ export class ServiceManager {
     const settings = { name, displayName, dependsOn, commandLine: commandLine(definition.command) };
     return this.withManager(SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE, (manager) => {
       const created = this.calls.create(manager, settings);
-      if (created === undefined && this.calls.lastError() !== EXISTS) throw this.failure('CreateServiceW');
+      if (created === undefined && this.calls.lastError() !== WinError.SERVICE_EXISTS)
+        throw this.failure('CreateServiceW');
       const service = created ?? this.mustOpen(manager, name, SERVICE_ALL_ACCESS);
       return this.closing(service, () => {
         if (created === undefined && !this.calls.change(service, settings)) {
@@ -100,14 +97,14 @@ export class ServiceManager {
   async start(name: string): Promise<boolean> {
     const started = this.withService(name, SERVICE_ALL_ACCESS, (service) => {
       if (this.calls.start(service)) return true;
-      if (this.calls.lastError() === ALREADY_RUNNING) return false;
+      if (this.calls.lastError() === WinError.SERVICE_ALREADY_RUNNING) return false;
       throw this.failure('StartServiceW');
     });
     const status = await this.settled(name, 'starting', `waiting for the service ${name} to start`);
     if (status?.state === 'running') return started;
     throw new WindowsError(
       'StartServiceW',
-      status?.exitCode ?? DOES_NOT_EXIST,
+      status?.exitCode ?? WinError.SERVICE_DOES_NOT_EXIST,
       `the service ${name} did not stay up (${status?.state ?? 'it was removed'}); see agent.log in its data folder`,
     );
   }
@@ -116,12 +113,16 @@ export class ServiceManager {
   async stop(name: string): Promise<boolean> {
     const stopped = this.withService(name, SERVICE_ALL_ACCESS, (service) => {
       if (this.calls.stop(service)) return true;
-      if (this.calls.lastError() === NOT_ACTIVE) return false;
+      if (this.calls.lastError() === WinError.SERVICE_NOT_ACTIVE) return false;
       throw this.failure('ControlService');
     });
     const status = await this.settled(name, 'stopping', `waiting for the service ${name} to stop`);
     if (status === undefined || status.state === 'stopped') return stopped;
-    throw new WindowsError('ControlService', 1053, `end process ${status.processId}, then try again`);
+    throw new WindowsError(
+      'ControlService',
+      WinError.SERVICE_REQUEST_TIMEOUT,
+      `end process ${status.processId}, then try again`,
+    );
   }
 
   /** Stops and removes a service. False: there was none. */
@@ -129,12 +130,17 @@ export class ServiceManager {
     if (this.status(name) === undefined) return false;
     await this.stop(name);
     this.withService(name, SERVICE_ALL_ACCESS, (service) => {
-      if (!this.calls.delete(service) && this.calls.lastError() !== MARKED_FOR_DELETE) {
+      if (!this.calls.delete(service) && this.calls.lastError() !== WinError.SERVICE_MARKED_FOR_DELETE) {
         throw this.failure('DeleteService');
       }
     });
     const gone = await this.until(`waiting for the service ${name} to vanish`, () => !this.exists(name));
-    if (!gone) throw new WindowsError('DeleteService', MARKED_FOR_DELETE, HINTS[MARKED_FOR_DELETE]);
+    if (!gone)
+      throw new WindowsError(
+        'DeleteService',
+        WinError.SERVICE_MARKED_FOR_DELETE,
+        HINTS[WinError.SERVICE_MARKED_FOR_DELETE],
+      );
     return true;
   }
 
@@ -143,7 +149,7 @@ export class ServiceManager {
     return this.withManager(SC_MANAGER_CONNECT, (manager) => {
       const service = this.calls.open(manager, name, SERVICE_QUERY_STATUS);
       if (service === undefined) {
-        if (this.calls.lastError() === DOES_NOT_EXIST) return undefined;
+        if (this.calls.lastError() === WinError.SERVICE_DOES_NOT_EXIST) return undefined;
         throw this.failure('OpenServiceW');
       }
       return this.closing(service, () => {
@@ -158,7 +164,7 @@ export class ServiceManager {
     try {
       return this.status(name) !== undefined;
     } catch (error) {
-      if (error instanceof WindowsError && error.code === MARKED_FOR_DELETE) return true;
+      if (error instanceof WindowsError && error.code === WinError.SERVICE_MARKED_FOR_DELETE) return true;
       throw error;
     }
   }
@@ -179,7 +185,7 @@ export class ServiceManager {
     ];
     return steps.flatMap(([what, set]) => {
       if (set()) return [];
-      if ([CALL_NOT_IMPLEMENTED, INVALID_LEVEL].includes(this.calls.lastError())) return [what];
+      if (NOT_KNOWN.includes(this.calls.lastError())) return [what];
       throw this.failure('ChangeServiceConfig2W');
     });
   }

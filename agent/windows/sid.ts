@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 const HEADER = 8;
 const MOST_NUMBERS = 15;
 /** SECURITY_MAX_SID_SIZE, bytes. */
-export const LONGEST_SID = sidSize(MOST_NUMBERS);
+export const LONGEST_SID = sidLength(MOST_NUMBERS);
 
 export const LOCAL_SYSTEM = 'S-1-5-18';
 export const ADMINISTRATORS = 'S-1-5-32-544';
@@ -58,7 +58,7 @@ export function parseSid(text: string): Buffer {
 export function sidAt(bytes: Buffer, at: number): Buffer {
   if (bytes.length < at + HEADER || bytes[at] !== 1) throw new RangeError('no SID of revision 1');
   const count = bytes.readUInt8(at + 1);
-  const end = at + sidSize(count);
+  const end = at + sidLength(count);
   if (count > MOST_NUMBERS || bytes.length < end) throw new RangeError('the SID is cut off');
   return bytes.subarray(at, end);
 }
@@ -66,16 +66,16 @@ export function sidAt(bytes: Buffer, at: number): Buffer {
 /** Whether the memory has the form that Windows walks through: its lengths stay within it. */
 export function isWellFormedSid(sid: Buffer): boolean {
   const [revision, count] = sid;
-  return revision === 1 && count !== undefined && count <= MOST_NUMBERS && sid.length === sidSize(count);
+  return revision === 1 && count !== undefined && count <= MOST_NUMBERS && sid.length === sidLength(count);
 }
 
 /** Bytes of a SID with so many numbers behind its authority. */
-export function sidSize(numbers: number): number {
+export function sidLength(numbers: number): number {
   return HEADER + 4 * numbers;
 }
 
 function sidOf(authority: number, numbers: readonly number[]): Buffer {
-  const sid = Buffer.alloc(sidSize(numbers.length));
+  const sid = Buffer.alloc(sidLength(numbers.length));
   sid.writeUInt8(1, 0);
   sid.writeUInt8(numbers.length, 1);
   sid.writeUIntBE(authority, 2, 6);

@@ -1,3 +1,4 @@
+import { WinError } from './error-codes.js';
 import { caller, lastErrorCall, systemLibrary, WindowsError, type Address, type Handle } from './library.js';
 import { LONGEST_SID, sidAt } from './sid.js';
 
@@ -124,7 +125,6 @@ export const TOKEN_QUERY = 0x8;
 /** TOKEN_INFORMATION_CLASS. */
 const TOKEN_USER = 1;
 const TOKEN_GROUPS = 2;
-const ERROR_INSUFFICIENT_BUFFER = 122;
 /** TOKEN_GROUPS: a count, then rows of the address of a SID and its attributes. */
 const FIRST_GROUP = 8;
 const GROUP = 16;
@@ -172,7 +172,7 @@ function informationOf(calls: TokenCalls, token: Handle, what: number): Buffer {
   const needed: [number] = [0];
   if (calls.information(token, what, null, 0, needed) === 0) {
     const code = calls.lastError();
-    if (code !== ERROR_INSUFFICIENT_BUFFER) throw new WindowsError('GetTokenInformation', code);
+    if (code !== WinError.INSUFFICIENT_BUFFER) throw new WindowsError('GetTokenInformation', code);
   }
   const information = Buffer.allocUnsafeSlow(needed[0]);
   if (calls.information(token, what, information, information.length, needed) === 0) {

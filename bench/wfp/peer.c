@@ -1,6 +1,7 @@
 /*
  * The same filters as Cordon's binding adds, added by C: reads them from a file (bench/wfp/records.ts writes it), then for each
- * round fills the structures and calls the engine, one transaction a round. Prints the milliseconds of each round.
+ * round fills the structures and calls the engine, one transaction a round. Prints the milliseconds of each round. What a
+ * round added is removed after it, which is not measured.
  */
 #define _WIN32_WINNT 0x0602
 #define INITGUID
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #define MOST_CONDITIONS 64
+/* FWPM_PROVIDER_FLAG_PERSISTENT and FWPM_SUBLAYER_FLAG_PERSISTENT, which mingw-w64 lacks. */
+#define PERSISTENT 1
 
 typedef struct {
   GUID field;
@@ -145,6 +148,28 @@ static void fillCondition(FWPM_FILTER_CONDITION0 *condition, Target *target, con
   }
 }
 
+static PSECURITY_DESCRIPTOR security;
+
+static DWORD addProvider(HANDLE engine, const Record *record) {
+  FWPM_PROVIDER0 provider;
+  memset(&provider, 0, sizeof provider);
+  provider.providerKey = record->provider;
+  provider.displayData.name = L"Cordon";
+  provider.flags = PERSISTENT;
+  return FwpmProviderAdd0(engine, &provider, security);
+}
+
+static DWORD addSublayer(HANDLE engine, const Record *record) {
+  FWPM_SUBLAYER0 sublayer;
+  memset(&sublayer, 0, sizeof sublayer);
+  sublayer.subLayerKey = record->sublayer;
+  sublayer.displayData.name = L"Cordon";
+  sublayer.flags = PERSISTENT;
+  sublayer.providerKey = (GUID *)&record->provider;
+  sublayer.weight = 0xffff;
+  return FwpmSubLayerAdd0(engine, &sublayer, security);
+}
+
 static DWORD addFilter(HANDLE engine, const Record *record) {
   FWPM_FILTER_CONDITION0 conditions[MOST_CONDITIONS];
   Target targets[MOST_CONDITIONS];
@@ -169,13 +194,37 @@ static DWORD addFilter(HANDLE engine, const Record *record) {
   for (UINT32 index = 0; index < record->count; index++) {
     fillCondition(&conditions[index], &targets[index], &record->conditions[index]);
   }
-  return FwpmFilterAdd0(engine, &filter, NULL, &id);
+  return FwpmFilterAdd0(engine, &filter, security, &id);
 }
 
 static void must(DWORD code, const char *call) {
   if (code == ERROR_SUCCESS) return;
   fprintf(stderr, "%s failed with 0x%08lx\n", call, (unsigned long)code);
   exit(1);
+}
+
+static void addAll(HANDLE engine, const Record *records, UINT32 count) {
+  must(FwpmTransactionBegin0(engine, 0), "FwpmTransactionBegin0");
+  must(addProvider(engine, records), "FwpmProviderAdd0");
+  must(addSublayer(engine, records), "FwpmSubLayerAdd0");
+  for (UINT32 index = 0; index < count; index++) must(addFilter(engine, &records[index]), "FwpmFilterAdd0");
+  must(FwpmTransactionCommit0(engine), "FwpmTransactionCommit0");
+}
+
+static void removeAll(HANDLE engine, const Record *records, UINT32 count) {
+  must(FwpmTransactionBegin0(engine, 0), "FwpmTransactionBegin0");
+  for (UINT32 index = 0; index < count; index++) FwpmFilterDeleteByKey0(engine, &records[index].key);
+  FwpmSubLayerDeleteByKey0(engine, &records->sublayer);
+  FwpmProviderDeleteByKey0(engine, &records->provider);
+  must(FwpmTransactionCommit0(engine), "FwpmTransactionCommit0");
+}
+
+/* Empties the double and has it write nothing down meanwhile. */
+static void prepareDouble(void) {
+  typedef UINT32(WINAPI * Control)(const char *);
+  HMODULE library = GetModuleHandleW(L"fwpuclnt.dll");
+  Control control = (Control)(void *)GetProcAddress(library, "CordonBfeControl");
+  if (control) must(control("reset\njournal off\nlazy on"), "CordonBfeControl");
 }
 
 int wmain(int argc, WCHAR **argv) {
@@ -188,23 +237,26 @@ int wmain(int argc, WCHAR **argv) {
   BYTE *content = malloc(size);
   if (fread(content, 1, size, file) != (size_t)size) return 2;
   at = content;
+  UINT32 size32;
+  security = (PSECURITY_DESCRIPTOR)takeBytes(&size32);
   UINT32 count = takeNumber();
   Record *records = calloc(count, sizeof *records);
   for (UINT32 index = 0; index < count; index++) {
     takeRecord(&records[index]);
     if (records[index].count > MOST_CONDITIONS) return 2;
   }
+  if (count == 0) return 2;
+  prepareDouble();
   HANDLE engine;
   must(FwpmEngineOpen0(NULL, RPC_C_AUTHN_WINNT, NULL, NULL, &engine), "FwpmEngineOpen0");
   LARGE_INTEGER frequency, start, end;
   QueryPerformanceFrequency(&frequency);
   for (int round = _wtoi(argv[2]); round > 0; round--) {
     QueryPerformanceCounter(&start);
-    must(FwpmTransactionBegin0(engine, 0), "FwpmTransactionBegin0");
-    for (UINT32 index = 0; index < count; index++) must(addFilter(engine, &records[index]), "FwpmFilterAdd0");
-    must(FwpmTransactionCommit0(engine), "FwpmTransactionCommit0");
+    addAll(engine, records, count);
     QueryPerformanceCounter(&end);
     printf("%.6f\n", (double)(end.QuadPart - start.QuadPart) * 1000.0 / (double)frequency.QuadPart);
+    removeAll(engine, records, count);
   }
   FwpmEngineClose0(engine);
   return 0;

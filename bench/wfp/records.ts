@@ -16,9 +16,9 @@ const MATCH: Partial<Record<Match, number>> = {
   'flags-all-set': FWP_MATCH_TYPE.FWP_MATCH_FLAGS_ALL_SET,
 };
 
-/** Filters as `peer.c` reads them. @throws RangeError for what no filter of a plan has */
-export function recordsOf(filters: readonly Filter[]): Buffer {
-  return Buffer.concat([number(filters.length), ...filters.map(recordOf)]);
+/** Filters, and the descriptor that each gets, as `peer.c` reads them. @throws RangeError for what no filter of a plan has */
+export function recordsOf(filters: readonly Filter[], securityDescriptor: Buffer): Buffer {
+  return Buffer.concat([sized(securityDescriptor), number(filters.length), ...filters.map(recordOf)]);
 }
 
 function recordOf(filter: Filter): Buffer {

@@ -8,7 +8,12 @@ import { packageRoot } from '../../shared/package-root.js';
 const DIST = join(packageRoot, 'dist');
 const SUITES = 'test/windows/suites';
 /** Every program that a test starts, but for those of the suites' folder, which all count. */
-const PROGRAMS = ['agent/main.js', 'agent/local/login/main.js', 'bench/wfp/process.js'];
+const PROGRAMS = [
+  'agent/main.js',
+  'agent/local/login/main.js',
+  'bench/wfp/add-process.js',
+  'bench/wfp/apply-process.js',
+];
 
 const [folder = '', home = ''] = process.argv.slice(2);
 const suites = readdirSync(join(DIST, SUITES)).filter((name) => name.endsWith('.js'));

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Connection } from '../../../shared/gen/cordon/v1/network.js';
+import { WinError } from '../../windows/error-codes.js';
 import { WindowsError } from '../../windows/library.js';
 import { isLocal } from '../connections/allows.js';
 import { ownAddresses } from '../connections/own-addresses.js';
@@ -9,7 +10,6 @@ import type { Plan } from '../plan.js';
 import { tableFunction, windowsCalls, type LibraryPaths, type WindowsCalls } from './calls.js';
 import { deleteTcpRow, nsiTcpKey } from './delete-rows.js';
 import { asIpv4, describeRow } from './describe.js';
-import { CONSTANTS } from './layout.js';
 import { belongsTo } from './owner.js';
 import type { ServicesByPid } from './services.js';
 import { fetchTable, readTable, TABLE_KINDS, type TableRow } from './tables.js';
@@ -112,11 +112,11 @@ function endRow(calls: WindowsCalls, { local, remote }: TableRow): string | unde
 
 function reasonOf(call: string, code: number): string | undefined {
   switch (code) {
-    case CONSTANTS.NO_ERROR:
+    case WinError.SUCCESS:
       return undefined;
     // 317: there is no such connection. Most often it has gone by itself; without the rights it is said of each one.
-    case CONSTANTS.ERROR_MR_MID_NOT_FOUND:
-    case CONSTANTS.ERROR_ACCESS_DENIED:
+    case WinError.MR_MID_NOT_FOUND:
+    case WinError.ACCESS_DENIED:
       return new WindowsError(call, code, 'run the agent as a service or from an elevated prompt').message;
     default:
       return new WindowsError(call, code).message;

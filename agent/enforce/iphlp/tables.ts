@@ -1,7 +1,7 @@
+import { WinError } from '../../windows/error-codes.js';
 import { WindowsError } from '../../windows/library.js';
 import { EnforceError } from '../enforcer.js';
 import {
-  CONSTANTS,
   MIB_TCP6ROW_OWNER_PID,
   MIB_TCP6TABLE_OWNER_PID,
   MIB_TCPROW_OWNER_PID,
@@ -56,8 +56,8 @@ export function fetchTable(name: string, call: (buffer: Buffer | null, size: [nu
     const had: number = buffer?.length ?? 0;
     const size: [number] = [had];
     const code = call(buffer, size);
-    if (code === CONSTANTS.NO_ERROR && buffer !== null) return buffer;
-    if (code !== CONSTANTS.NO_ERROR && code !== CONSTANTS.ERROR_INSUFFICIENT_BUFFER) {
+    if (code === WinError.SUCCESS && buffer !== null) return buffer;
+    if (code !== WinError.SUCCESS && code !== WinError.INSUFFICIENT_BUFFER) {
       throw new EnforceError(new WindowsError(name, code, 'sockets cannot be listed').message);
     }
     if (size[0] > MAX_BYTES)

@@ -2,6 +2,7 @@ import { concatMap, debounceTime, filter, map, type Observable } from 'rxjs';
 import { systemClock, type Clock } from '../../../shared/clock.js';
 import { EnforcerKind } from '../../../shared/gen/cordon/v1/isolation.js';
 import type { Connection } from '../../../shared/gen/cordon/v1/network.js';
+import { Serial } from '../../serial.js';
 import { listConnections } from '../ss/list.js';
 import { terminateConnections } from '../ss/terminate.js';
 import {
@@ -37,7 +38,7 @@ export class NftablesEnforcer implements Enforcer {
   /** Where the chains at the hooks are; undefined: there are none, null: nobody has looked yet. */
   private priority: number | undefined | null = null;
   /** Reading back while a transaction is under way would compare the old with the new. */
-  private tail: Promise<unknown> = Promise.resolve();
+  private readonly serial = new Serial();
 
   constructor(
     private readonly clock: Clock = systemClock,
@@ -45,7 +46,7 @@ export class NftablesEnforcer implements Enforcer {
   ) {}
 
   apply(plan: Plan): Promise<Applied> {
-    return this.inTurn(async () => {
+    return this.serial.run(async () => {
       const { listing, unsupported } = await this.loadAndReadBack(plan);
       this.applied = { planId: plan.planId, rulesHash: listing.rulesHash };
       return { ...this.applied, unsupported: [...plan.unresolved, ...unsupported] };
@@ -53,7 +54,7 @@ export class NftablesEnforcer implements Enforcer {
   }
 
   clear(): Promise<void> {
-    return this.inTurn(async () => {
+    return this.serial.run(async () => {
       await loadTransaction(renderRemoval());
       this.applied = undefined;
       if ((await this.list()) !== undefined) {
@@ -65,7 +66,7 @@ export class NftablesEnforcer implements Enforcer {
   }
 
   inspect(expected?: Fingerprint): Promise<Inspection> {
-    return this.inTurn(() => this.compare(expected ?? this.applied));
+    return this.serial.run(() => this.compare(expected ?? this.applied));
   }
 
   /** Looks at the rules after each event, so that our own transactions stay silent and a foreign one among them does not. */
@@ -162,7 +163,7 @@ export class NftablesEnforcer implements Enforcer {
   /** Undefined while everything is as this process left it. */
   private async difference(): Promise<string | undefined> {
     try {
-      const { expected, inspection } = await this.inTurn(async () => ({
+      const { expected, inspection } = await this.serial.run(async () => ({
         expected: this.applied,
         inspection: await this.compare(this.applied),
       }));
@@ -178,11 +179,5 @@ export class NftablesEnforcer implements Enforcer {
       // Not being able to look is no proof that all is well.
       return `the rules could not be read back: ${error instanceof Error ? error.message : String(error)}`;
     }
-  }
-
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.tail.then(work);
-    this.tail = turn.catch(() => undefined);
-    return turn;
   }
 }

@@ -1,6 +1,7 @@
+import { grantsOf } from '../../windows/security-descriptor.js';
+import { FWPM_FILTER_FLAG } from './constants.js';
 import { LAYERS, type Guid, type Layer } from './guids.js';
 import { matchesAll, type FlowFields } from './match.js';
-import { grantsOf } from '../../windows/security-descriptor.js';
 import type { Filter, FoundFilter, Sublayer, Weight } from './types.js';
 
 /**
@@ -36,8 +37,7 @@ export type Arbitrated =
   /** It depends on these: callouts, or filters of one weight that contradict each other. */
   | { readonly kind: 'unknowable'; readonly because: readonly string[] };
 
-const FLAG_BOOT_TIME = 2;
-const FLAG_DISABLED = 0x20;
+const { FWPM_FILTER_FLAG_BOOTTIME, FWPM_FILTER_FLAG_DISABLED } = FWPM_FILTER_FLAG;
 
 export function candidates(filters: readonly Filter[]): Candidate[] {
   return filters.map((filter) => ({ kind: 'plain', filter }));
@@ -46,7 +46,7 @@ export function candidates(filters: readonly Filter[]): Candidate[] {
 /** As read back. What is disabled takes no part. */
 export function foundCandidates(found: readonly FoundFilter[]): Candidate[] {
   return found
-    .filter(({ flags }) => (flags & FLAG_DISABLED) === 0)
+    .filter(({ flags }) => (flags & FWPM_FILTER_FLAG_DISABLED) === 0)
     .map(({ filter, name, layer, sublayer, flags, effectiveWeight }) =>
       filter === undefined || !isReadable(filter)
         ? {
@@ -54,7 +54,7 @@ export function foundCandidates(found: readonly FoundFilter[]): Candidate[] {
             name,
             layer,
             sublayer,
-            phase: (flags & FLAG_BOOT_TIME) === 0 ? 'run' : 'boot',
+            phase: (flags & FWPM_FILTER_FLAG_BOOTTIME) === 0 ? 'run' : 'boot',
             effectiveWeight,
           }
         : { kind: 'plain', filter, ...(effectiveWeight === undefined ? {} : { effectiveWeight }) },

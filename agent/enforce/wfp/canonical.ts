@@ -21,6 +21,23 @@ export function canonical(filter: Omit<Filter, 'key' | 'name' | 'description'>):
   ].join('\n');
 }
 
+/** Filters never change, and each is compared several times. */
+const texts = new WeakMap<Filter, string>();
+
+/** The same as `canonical`, made once for each object. */
+export function textFor(filter: Filter): string {
+  const known = texts.get(filter);
+  if (known !== undefined) return known;
+  const text = canonical(filter);
+  texts.set(filter, text);
+  return text;
+}
+
+/** Spares `textFor` the work. @param text that `canonical` gave for what this filter does */
+export function rememberText(filter: Filter, text: string): void {
+  texts.set(filter, text);
+}
+
 /** Consecutive conditions of one field: alternatives of each other. */
 export function runsOf(conditions: readonly Condition[]): Condition[][] {
   const runs: Condition[][] = [];

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Fingerprint, Inspection } from '../enforcer.js';
-import { canonical } from './canonical.js';
-import { FWPM_FILTER_FLAG } from './constants.js';
+import { textFor } from './canonical.js';
 import { describeFilter } from './describe.js';
 import { planIdOf } from './filters.js';
 import { PROVIDER, SUBLAYER } from './own-objects.js';
 import type { Guid } from './guids.js';
-import { isEmpty, type Holdings } from './holdings.js';
+import { isEmpty, type HeldFilter, type Holdings } from './holdings.js';
 import type { Filter, FoundFilter, Provider, Sublayer } from './types.js';
 
 /** What has to be done to what the engine holds so that it equals a plan. */
@@ -16,9 +15,6 @@ export interface Changes {
   readonly removed: readonly Guid[];
   readonly added: readonly Filter[];
 }
-
-/** Filters never change, and each is compared several times. */
-const texts = new WeakMap<Filter, string>();
 
 /** The steps from `held` to exactly `wanted`; none where they are equal already. */
 export function changesTo(wanted: readonly Filter[], held: Holdings): Changes {
@@ -30,7 +26,7 @@ export function changesTo(wanted: readonly Filter[], held: Holdings): Changes {
   const removed: Guid[] = [];
   for (const found of held.filters) {
     const same = missing.get(found.key);
-    if (same !== undefined && textOf(found) === textFor(same)) missing.delete(found.key);
+    if (same !== undefined && found.text === textFor(same)) missing.delete(found.key);
     else removed.push(found.key);
   }
   return { base: 'kept', removed, added: [...missing.values()] };
@@ -44,7 +40,7 @@ export function differenceTo(wanted: readonly Filter[], held: Holdings): string 
   for (const filter of wanted) {
     const other = found.get(filter.key);
     if (other === undefined) return `a filter is missing: ${describeFilter(filter)}`;
-    if (textOf(other) !== textFor(filter)) return `a filter was changed: ${describeFilter(filter)}`;
+    if (other.text !== textFor(filter)) return `a filter was changed: ${describeFilter(filter)}`;
     found.delete(filter.key);
   }
   const [more] = found.values();
@@ -79,8 +75,8 @@ export function assess(
 }
 
 /** SHA-256 over the filters as they were read back, in an order that does not depend on the engine. */
-export function hashOf(filters: readonly FoundFilter[]): Buffer {
-  const lines = filters.map((found) => textOf(found) ?? `unknown ${found.key}`).sort();
+export function hashOf(filters: readonly HeldFilter[]): Buffer {
+  const lines = filters.map(({ text, key }) => text ?? `unknown ${key}`).sort();
   return createHash('sha256').update(lines.join('\n')).digest();
 }
 
@@ -122,23 +118,6 @@ function isOurSublayer({ name, description, provider, lifetime, data, weight }: 
     weight === SUBLAYER.weight &&
     data.equals(SUBLAYER.data)
   );
-}
-
-/** Undefined: it uses something that no filter of ours does, or is not in use. */
-function textOf({ filter, flags }: FoundFilter): string | undefined {
-  if (filter === undefined) return undefined;
-  // Boot-time ones have done their work once BFE has started.
-  const disabled = (flags & FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_DISABLED) !== 0;
-  if (disabled && filter.lifetime !== 'boot-time') return undefined;
-  return textFor(filter);
-}
-
-function textFor(filter: Filter): string {
-  const known = texts.get(filter);
-  if (known !== undefined) return known;
-  const text = canonical(filter);
-  texts.set(filter, text);
-  return text;
 }
 
 function nameOf({ filter, name, key }: FoundFilter): string {

@@ -1,13 +1,13 @@
 import type { Family } from '../../../shared/exclusions/address.js';
 import type { Interval } from '../../../shared/exclusions/intervals.js';
-import type { Field } from './guids.js';
 import { securityDescriptor } from '../../windows/security-descriptor.js';
+import { FWP_CONDITION_FLAG, FWPM_ACTRL } from './constants.js';
+import type { Field } from './guids.js';
 import type { Condition, Value } from './types.js';
 
-/** FWP_ACTRL_MATCH_FILTER: the right that a token needs in the descriptor of a condition. */
-export const MATCH_FILTER = 1;
-/** FWP_CONDITION_FLAG_IS_LOOPBACK. */
-export const IS_LOOPBACK = 1;
+/** The right that a token needs in the descriptor of a condition. */
+export const MATCH_FILTER = FWPM_ACTRL.FWP_ACTRL_MATCH_FILTER;
+export const IS_LOOPBACK = FWP_CONDITION_FLAG.FWP_CONDITION_FLAG_IS_LOOPBACK;
 
 export const ICMP = 1;
 export const TCP = 6;

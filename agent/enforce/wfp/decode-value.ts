@@ -1,37 +1,41 @@
 import type { WfpMemory } from './library.js';
 import { TYPE_NAMES } from './names.js';
-import { sidSize } from '../../windows/sid.js';
+import { sidLength } from '../../windows/sid.js';
+import { copyBytes, StructBytes } from './struct-bytes.js';
 import type { Value } from './types.js';
 
-/** FWP_VALUE0 or FWP_CONDITION_VALUE0, as koffi reads it: each member of the union shows the same memory. */
-export interface ReadValue {
-  readonly type: number;
-  readonly value: Readonly<Record<string, unknown>>;
-}
-
-/** Undefined for a type that types.ts has no word for, and for an address that is missing. */
-export function decodeValue(memory: WfpMemory, { type, value }: ReadValue): Value | undefined {
-  const name = TYPE_NAMES.get(type);
+/**
+ * @param from FWP_VALUE0 or FWP_CONDITION_VALUE0
+ * @returns undefined for a type that types.ts has no word for, and for an address that is missing
+ */
+export function decodeValue(memory: WfpMemory, from: StructBytes): Value | undefined {
+  const name = TYPE_NAMES.get(from.uint32('type'));
+  const union = from.array('value');
   switch (name) {
     case undefined:
       return undefined;
     case 'empty':
       return { type: name };
     case 'uint8':
+      return { type: name, value: union.readUInt8() };
     case 'uint16':
+      return { type: name, value: union.readUInt16LE() };
     case 'uint32':
+      return { type: name, value: union.readUInt32LE() };
     case 'int8':
+      return { type: name, value: union.readInt8() };
     case 'int16':
+      return { type: name, value: union.readInt16LE() };
     case 'int32':
-      return { type: name, value: value[name] as number };
+      return { type: name, value: union.readInt32LE() };
     case 'float':
-      return { type: name, value: value['float32'] as number };
+      return { type: name, value: union.readFloatLE() };
     case 'unicode-string': {
-      const text = value['unicodeString'] as string | null;
+      const text = from.text('value');
       return text === null ? undefined : { type: name, value: text };
     }
     default: {
-      const address = value['address'] as bigint | null;
+      const address = from.pointer('value');
       return address === null ? undefined : decodeBehind(memory, name, address);
     }
   }
@@ -59,44 +63,29 @@ function decodeBehind(memory: WfpMemory, type: Behind, address: bigint): Value |
     case 'double':
       return { type, value: memory.koffi.decode.double(address) };
     case 'byte-array16':
-      return { type, value: copy(memory, address, 16) };
+      return { type, value: copyBytes(memory, address, 16) };
     case 'byte-array6':
-      return { type, value: copy(memory, address, 6) };
+      return { type, value: copyBytes(memory, address, 6) };
     case 'byte-blob':
     case 'security-descriptor':
-      return { type, value: decodeBlob(memory, read<Blob>(memory, address, 'FWP_BYTE_BLOB')) };
+      return { type, value: StructBytes.read(memory, 'FWP_BYTE_BLOB', address).asBlob() };
     case 'sid': {
-      const [, subAuthorities = 0] = copy(memory, address, 2);
-      return { type, value: copy(memory, address, sidSize(subAuthorities)) };
+      const [, subAuthorities = 0] = copyBytes(memory, address, 2);
+      return { type, value: copyBytes(memory, address, sidLength(subAuthorities)) };
     }
     case 'v4-mask': {
-      const { addr, mask } = read<{ addr: number; mask: number }>(memory, address, 'FWP_V4_ADDR_AND_MASK');
-      return { type, address: addr, mask };
+      const network = StructBytes.read(memory, 'FWP_V4_ADDR_AND_MASK', address);
+      return { type, address: network.uint32('addr'), mask: network.uint32('mask') };
     }
-    case 'v6-prefix':
-      return { type, address: copy(memory, address, 16), prefix: memory.koffi.decode.uint8(address + 16n) };
+    case 'v6-prefix': {
+      const network = StructBytes.read(memory, 'FWP_V6_ADDR_AND_MASK', address);
+      return { type, address: network.array('addr'), prefix: network.uint8('prefixLength') };
+    }
     case 'range': {
-      const raw = read<{ valueLow: ReadValue; valueHigh: ReadValue }>(memory, address, 'FWP_RANGE0');
-      const low = decodeValue(memory, raw.valueLow);
-      const high = decodeValue(memory, raw.valueHigh);
+      const ends = StructBytes.read(memory, 'FWP_RANGE0', address);
+      const low = decodeValue(memory, ends.struct('valueLow'));
+      const high = decodeValue(memory, ends.struct('valueHigh'));
       return low === undefined || high === undefined ? undefined : { type, low, high };
     }
   }
-}
-
-interface Blob {
-  readonly size: number;
-  readonly data: bigint | null;
-}
-
-export function decodeBlob(memory: WfpMemory, { size, data }: Blob): Buffer {
-  return data === null || size === 0 ? Buffer.alloc(0) : copy(memory, data, size);
-}
-
-function copy({ koffi }: WfpMemory, address: bigint, length: number): Buffer {
-  return Buffer.from(koffi.decode(address, 'uint8_t', length) as Uint8Array);
-}
-
-function read<Shape>({ koffi, type }: WfpMemory, address: bigint, name: string): Shape {
-  return koffi.decode(address, type(name)) as Shape;
 }

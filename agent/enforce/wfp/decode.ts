@@ -1,9 +1,10 @@
 import { FWP_ACTION, FWP_DATA_TYPE, FWPM_FILTER_FLAG, FWPM_CHANGE, FWPM_FLAG } from './constants.js';
-import { decodeBlob, decodeValue, type ReadValue } from './decode-value.js';
-import { fromRawGuid, type RawGuid } from './guid-memory.js';
+import { decodeValue } from './decode-value.js';
+import { guidOf } from './guid-memory.js';
 import type { Guid } from './guids.js';
 import { FIELD_NAMES, LAYER_NAMES, MATCH_NAMES } from './names.js';
 import type { Address, WfpMemory } from './library.js';
+import { copyBytes, StructBytes } from './struct-bytes.js';
 import type {
   Condition,
   Display,
@@ -19,74 +20,49 @@ import type {
 
 /** From BFE's memory to plain data. Everything is copied: the memory may be given back right after. */
 
-interface ReadDisplay {
-  readonly name: string | null;
-  readonly description: string | null;
-}
-
-interface ReadBlob {
-  readonly size: number;
-  readonly data: bigint | null;
-}
-
-interface ReadCondition {
-  readonly fieldKey: RawGuid;
-  readonly matchType: number;
-  readonly conditionValue: ReadValue;
-}
-
-interface ReadFilter {
-  readonly filterKey: RawGuid;
-  readonly displayData: ReadDisplay;
-  readonly flags: number;
-  readonly providerKey: bigint | null;
-  readonly providerData: ReadBlob;
-  readonly layerKey: RawGuid;
-  readonly subLayerKey: RawGuid;
-  readonly weight: ReadValue;
-  readonly numFilterConditions: number;
-  readonly filterCondition: bigint | null;
-  readonly action: { readonly type: number };
-  readonly filterId: number | bigint;
-  readonly effectiveWeight: ReadValue;
-}
-
 export function decodeFilter(memory: WfpMemory, address: Address<'object'>): FoundFilter {
-  const raw = read<ReadFilter>(memory, address, 'FWPM_FILTER0');
+  const raw = StructBytes.read(memory, 'FWPM_FILTER0', address);
+  const display = decodeDisplay(raw);
   const found = {
-    key: fromRawGuid(raw.filterKey),
-    layer: fromRawGuid(raw.layerKey),
-    sublayer: fromRawGuid(raw.subLayerKey),
-    provider: decodeKey(memory, raw.providerKey),
-    name: raw.displayData.name ?? '',
-    flags: raw.flags,
-    action: raw.action.type,
-    id: BigInt(raw.filterId),
-    effectiveWeight: decodeEffectiveWeight(memory, raw.effectiveWeight),
+    key: raw.guid('filterKey'),
+    layer: raw.guid('layerKey'),
+    sublayer: raw.guid('subLayerKey'),
+    provider: decodeKey(memory, raw.pointer('providerKey')),
+    name: display.name,
+    flags: raw.uint32('flags'),
+    action: raw.struct('action').uint32('type'),
+    id: raw.uint64('filterId'),
+    effectiveWeight: decodeEffectiveWeight(memory, raw.struct('effectiveWeight')),
   };
-  return { ...found, filter: asFilter(memory, raw, found) };
+  return { ...found, filter: asFilter(memory, raw, found, display) };
 }
+
+const GUID_SIZE = 16;
 
 type Found = Omit<FoundFilter, 'filter'>;
 
-/** Flags that `Filter` has a word for, and the one that says nothing about what passes. */
+/**
+ * Flags that `Filter` has a word for; that of an index, which says nothing about what passes; and that of a filter that is
+ * not in use, which BFE may give to boot-time ones that have done their work (compare.ts).
+ */
 const SAYABLE =
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_PERSISTENT |
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_BOOTTIME |
   FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT |
-  FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_INDEXED;
+  FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_INDEXED |
+  FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_DISABLED;
 
-function asFilter(memory: WfpMemory, raw: ReadFilter, found: Found): Filter | undefined {
+function asFilter(memory: WfpMemory, raw: StructBytes, found: Found, display: Display): Filter | undefined {
   const layer = LAYER_NAMES.get(found.layer);
-  const lifetime = decodeLifetime(raw.flags);
-  const action = decodeAction(raw.action.type);
-  const weight = decodeWeight(memory, raw.weight);
+  const lifetime = decodeLifetime(found.flags);
+  const action = decodeAction(found.action);
+  const weight = decodeWeight(memory, raw.struct('weight'));
   const conditions = decodeConditions(memory, raw);
-  if ((raw.flags & ~SAYABLE) !== 0) return undefined;
+  if ((found.flags & ~SAYABLE) !== 0) return undefined;
   if (layer === undefined || lifetime === undefined || action === undefined) return undefined;
   if (weight === undefined || conditions === undefined) return undefined;
   return {
-    ...decodeDisplay(raw.displayData),
+    ...display,
     key: found.key,
     provider: found.provider,
     sublayer: found.sublayer,
@@ -95,25 +71,21 @@ function asFilter(memory: WfpMemory, raw: ReadFilter, found: Found): Filter | un
     weight,
     conditions,
     action,
-    hard: (raw.flags & FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT) !== 0,
-    data: decodeBlob(memory, raw.providerData),
+    hard: (found.flags & FWPM_FILTER_FLAG.FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT) !== 0,
+    data: raw.blob('providerData'),
   };
 }
 
-function decodeConditions(memory: WfpMemory, raw: ReadFilter): Condition[] | undefined {
-  if (raw.numFilterConditions === 0) return [];
-  if (raw.filterCondition === null) return undefined;
-  const { koffi, type } = memory;
-  const entries = koffi.decode(
-    raw.filterCondition,
-    type('FWPM_FILTER_CONDITION0'),
-    raw.numFilterConditions,
-  ) as ReadCondition[];
+function decodeConditions(memory: WfpMemory, raw: StructBytes): Condition[] | undefined {
+  const count = raw.uint32('numFilterConditions');
+  if (count === 0) return [];
+  const address = raw.pointer('filterCondition');
+  if (address === null) return undefined;
   const conditions: Condition[] = [];
-  for (const { fieldKey, matchType, conditionValue } of entries) {
-    const field = FIELD_NAMES.get(fromRawGuid(fieldKey));
-    const match = MATCH_NAMES.get(matchType);
-    const value = decodeValue(memory, conditionValue);
+  for (const entry of StructBytes.readArray(memory, 'FWPM_FILTER_CONDITION0', address, count)) {
+    const field = FIELD_NAMES.get(entry.guid('fieldKey'));
+    const match = MATCH_NAMES.get(entry.uint32('matchType'));
+    const value = decodeValue(memory, entry.struct('conditionValue'));
     if (field === undefined || match === undefined || value === undefined) return undefined;
     conditions.push({ field, match, value });
   }
@@ -133,99 +105,73 @@ function decodeAction(type: number): Filter['action'] | undefined {
   return type === FWP_ACTION.FWP_ACTION_BLOCK ? 'block' : undefined;
 }
 
-function decodeWeight(memory: WfpMemory, raw: ReadValue): Weight | undefined {
+function decodeWeight(memory: WfpMemory, raw: StructBytes): Weight | undefined {
   const value = decodeValue(memory, raw);
   if (value?.type === 'empty') return { kind: 'auto' };
   if (value?.type === 'uint8') return { kind: 'class', value: value.value };
   return value?.type === 'uint64' ? { kind: 'exact', value: value.value } : undefined;
 }
 
-function decodeEffectiveWeight(memory: WfpMemory, raw: ReadValue): bigint | undefined {
-  if (raw.type !== FWP_DATA_TYPE.FWP_UINT64) return undefined;
+function decodeEffectiveWeight(memory: WfpMemory, raw: StructBytes): bigint | undefined {
+  if (raw.uint32('type') !== FWP_DATA_TYPE.FWP_UINT64) return undefined;
   const value = decodeValue(memory, raw);
   return value?.type === 'uint64' ? value.value : undefined;
 }
 
 export function decodeProvider(memory: WfpMemory, address: Address<'object'>): Provider {
-  const raw = read<{
-    providerKey: RawGuid;
-    displayData: ReadDisplay;
-    flags: number;
-    providerData: ReadBlob;
-    serviceName: string | null;
-  }>(memory, address, 'FWPM_PROVIDER0');
+  const raw = StructBytes.read(memory, 'FWPM_PROVIDER0', address);
   return {
-    ...decodeDisplay(raw.displayData),
-    key: fromRawGuid(raw.providerKey),
-    lifetime: (raw.flags & FWPM_FLAG.FWPM_PROVIDER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
-    data: decodeBlob(memory, raw.providerData),
-    serviceName: raw.serviceName ?? undefined,
+    ...decodeDisplay(raw),
+    key: raw.guid('providerKey'),
+    lifetime: (raw.uint32('flags') & FWPM_FLAG.FWPM_PROVIDER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
+    data: raw.blob('providerData'),
+    serviceName: raw.text('serviceName') ?? undefined,
   };
 }
 
 export function decodeSublayer(memory: WfpMemory, address: Address<'object'>): Sublayer {
-  const raw = read<{
-    subLayerKey: RawGuid;
-    displayData: ReadDisplay;
-    flags: number;
-    providerKey: bigint | null;
-    providerData: ReadBlob;
-    weight: number;
-  }>(memory, address, 'FWPM_SUBLAYER0');
+  const raw = StructBytes.read(memory, 'FWPM_SUBLAYER0', address);
   return {
-    ...decodeDisplay(raw.displayData),
-    key: fromRawGuid(raw.subLayerKey),
-    provider: decodeKey(memory, raw.providerKey),
-    lifetime: (raw.flags & FWPM_FLAG.FWPM_SUBLAYER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
-    data: decodeBlob(memory, raw.providerData),
-    weight: raw.weight,
+    ...decodeDisplay(raw),
+    key: raw.guid('subLayerKey'),
+    provider: decodeKey(memory, raw.pointer('providerKey')),
+    lifetime: (raw.uint32('flags') & FWPM_FLAG.FWPM_SUBLAYER_FLAG_PERSISTENT) === 0 ? 'static' : 'persistent',
+    data: raw.blob('providerData'),
+    weight: raw.uint16('weight'),
   };
 }
 
 export function decodeSession(memory: WfpMemory, address: Address<'object'>): Session {
-  const raw = read<{
-    sessionKey: RawGuid;
-    displayData: ReadDisplay;
-    flags: number;
-    processId: number;
-    username: string | null;
-    kernelMode: number;
-  }>(memory, address, 'FWPM_SESSION0');
+  const raw = StructBytes.read(memory, 'FWPM_SESSION0', address);
   return {
-    key: fromRawGuid(raw.sessionKey),
-    name: raw.displayData.name ?? '',
-    processId: raw.processId,
-    username: raw.username ?? '',
-    dynamic: (raw.flags & FWPM_FLAG.FWPM_SESSION_FLAG_DYNAMIC) !== 0,
-    kernelMode: raw.kernelMode !== 0,
+    key: raw.guid('sessionKey'),
+    name: decodeDisplay(raw).name,
+    processId: raw.uint32('processId'),
+    username: raw.text('username') ?? '',
+    dynamic: (raw.uint32('flags') & FWPM_FLAG.FWPM_SESSION_FLAG_DYNAMIC) !== 0,
+    kernelMode: raw.uint32('kernelMode') !== 0,
   };
 }
 
 /** Undefined for a kind of change that this code does not know. */
 export function decodeChange(memory: WfpMemory, address: Address<'change'>): FilterChange | undefined {
-  const raw = read<{ changeType: number; filterKey: RawGuid; filterId: number | bigint }>(
-    memory,
-    address,
-    'FWPM_FILTER_CHANGE0',
-  );
-  const change = { key: fromRawGuid(raw.filterKey), id: BigInt(raw.filterId) };
-  if (raw.changeType === FWPM_CHANGE.FWPM_CHANGE_ADD) return { kind: 'added', ...change };
-  return raw.changeType === FWPM_CHANGE.FWPM_CHANGE_DELETE ? { kind: 'deleted', ...change } : undefined;
+  const raw = StructBytes.read(memory, 'FWPM_FILTER_CHANGE0', address);
+  const change = { key: raw.guid('filterKey'), id: raw.uint64('filterId') };
+  const type = raw.uint32('changeType');
+  if (type === FWPM_CHANGE.FWPM_CHANGE_ADD) return { kind: 'added', ...change };
+  return type === FWPM_CHANGE.FWPM_CHANGE_DELETE ? { kind: 'deleted', ...change } : undefined;
 }
 
 /** FWP_BYTE_BLOB behind an address. */
 export function decodeBlobAt(memory: WfpMemory, address: Address<'blob'>): Buffer {
-  return decodeBlob(memory, read<ReadBlob>(memory, address, 'FWP_BYTE_BLOB'));
+  return StructBytes.read(memory, 'FWP_BYTE_BLOB', address).asBlob();
 }
 
 function decodeKey(memory: WfpMemory, address: bigint | null): Guid | undefined {
-  return address === null ? undefined : fromRawGuid(read<RawGuid>(memory, address, 'GUID'));
+  return address === null ? undefined : guidOf(copyBytes(memory, address, GUID_SIZE), 0);
 }
 
-function decodeDisplay({ name, description }: ReadDisplay): Display {
-  return { name: name ?? '', description: description ?? '' };
-}
-
-function read<Shape>({ koffi, type }: WfpMemory, address: bigint, name: string): Shape {
-  return koffi.decode(address, type(name)) as Shape;
+function decodeDisplay(object: StructBytes): Display {
+  const display = object.struct('displayData');
+  return { name: display.text('name') ?? '', description: display.text('description') ?? '' };
 }

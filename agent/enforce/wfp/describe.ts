@@ -1,9 +1,9 @@
 import ipaddr from 'ipaddr.js';
+import { grantsOf } from '../../windows/security-descriptor.js';
+import { sidText } from '../../windows/sid.js';
 import { runsOf } from './canonical.js';
 import { ICMP, ICMPV6, IS_LOOPBACK, TCP, UDP } from './conditions.js';
 import type { Layer } from './guids.js';
-import { grantsOf } from '../../windows/security-descriptor.js';
-import { sidText } from '../../windows/sid.js';
 import type { Condition, Filter, Match, Value } from './types.js';
 
 /** Every filter of ours is called this and then what it is for. */

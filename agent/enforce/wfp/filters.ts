@@ -1,10 +1,12 @@
 import type { Plan, Rule, UnsupportedRule } from '../plan.js';
+import { serviceSid } from '../../windows/sid.js';
 import { programIs, tokenHas } from './conditions.js';
 import { exclusionFilters, isForDhcp } from './exclusion-filters.js';
+import type { Guid } from './guids.js';
 import { SUBLAYER } from './own-objects.js';
-import { serviceSid } from '../../windows/sid.js';
 import { blockAll, icmp, loopback, ownChannel, type AgentIdentity } from './system-filters.js';
-import type { Condition, Filter, FoundFilter } from './types.js';
+import { Turns } from './turns.js';
+import type { Condition, Filter, FoundFilter, Lifetime } from './types.js';
 
 /** What the filters of a plan need to know about this computer. */
 export interface WfpContext {
@@ -32,29 +34,60 @@ export function pathsOf(plan: Plan): string[] {
  * BFE runs; from the start of the network stack until then the boot-time ones are, which allow less: no program, so not
  * the own channel either, and of the exclusions only those for DHCP.
  */
-export function filtersOf(plan: Plan, { agent, appIds }: WfpContext): PlanFilters {
-  const byKey = new Map<string, Filter>();
-  const unsupported: UnsupportedRule[] = [];
-  const add = (filters: readonly Filter[]): void => {
-    // Exclusions that differ in their names alone are one.
-    for (const filter of filters) if (!byKey.has(filter.key)) byKey.set(filter.key, filter);
-  };
-  add(ownChannel(plan.serverEndpoints, agent));
-  for (const lifetime of ['persistent', 'boot-time'] as const) {
-    add(loopback(lifetime));
-    add(icmp(lifetime));
-    add(blockAll(lifetime, plan.planId));
-  }
+export function filtersOf(plan: Plan, context: WfpContext): PlanFilters {
+  const collected = new Collected();
+  collected.add(filtersOfSystem(plan, context));
+  for (const rule of plan.rules) collected.addRule(rule, context);
+  return collected.result();
+}
+
+/** The same; the event loop gets its turn in between, however many exclusions there are. */
+export async function filtersInTurns(plan: Plan, context: WfpContext): Promise<PlanFilters> {
+  const turns = new Turns();
+  const collected = new Collected();
+  collected.add(filtersOfSystem(plan, context));
   for (const rule of plan.rules) {
+    collected.addRule(rule, context);
+    if (turns.due) await turns.give();
+  }
+  return collected.result();
+}
+
+function filtersOfSystem(plan: Plan, { agent }: WfpContext): Filter[] {
+  const ofLifetime = (lifetime: Lifetime): Filter[] => [
+    ...loopback(lifetime),
+    ...icmp(lifetime),
+    ...blockAll(lifetime, plan.planId),
+  ];
+  return [
+    ...ownChannel(plan.serverEndpoints, agent),
+    ...ofLifetime('persistent'),
+    ...ofLifetime('boot-time'),
+  ];
+}
+
+class Collected {
+  private readonly byKey = new Map<Guid, Filter>();
+  private readonly unsupported: UnsupportedRule[] = [];
+
+  add(filters: readonly Filter[]): void {
+    // Exclusions that differ in their names alone are one.
+    for (const filter of filters) if (!this.byKey.has(filter.key)) this.byKey.set(filter.key, filter);
+  }
+
+  addRule(rule: Rule, { appIds }: WfpContext): void {
     const program = programOf(rule, appIds);
     if (program.kind === 'unsupported') {
-      unsupported.push({ name: rule.name, detail: program.detail });
-      continue;
+      this.unsupported.push({ name: rule.name, detail: program.detail });
+      return;
     }
-    add(exclusionFilters(rule, program.condition, 'persistent'));
-    if (isForDhcp(rule)) add(exclusionFilters(rule, undefined, 'boot-time'));
+    this.add(exclusionFilters(rule, program.condition, 'persistent'));
+    if (isForDhcp(rule)) this.add(exclusionFilters(rule, undefined, 'boot-time'));
   }
-  return { filters: [...byKey.values()], unsupported };
+
+  result(): PlanFilters {
+    return { filters: [...this.byKey.values()], unsupported: this.unsupported };
+  }
 }
 
 /** The plan whose filters these are, as its block for everything says. Undefined: there is none, or two disagree. */

@@ -21,8 +21,17 @@ export function toRawGuid(guid: Guid): RawGuid {
   };
 }
 
-export function fromRawGuid({ Data1, Data2, Data3, Data4 }: RawGuid): Guid {
-  const group = (number: number, digits: number) => number.toString(16).padStart(digits, '0');
-  const bytes = Buffer.from(Array.from(Data4)).toString('hex');
-  return `${group(Data1, 8)}-${group(Data2, 4)}-${group(Data3, 4)}-${bytes.slice(0, 4)}-${bytes.slice(4)}` as Guid;
+/** GUID of guiddef.h as it lies in memory. */
+export function guidOf(bytes: Buffer, at: number): Guid {
+  const first = bytes.readUInt32LE(at).toString(16).padStart(8, '0');
+  const second = bytes
+    .readUInt16LE(at + 4)
+    .toString(16)
+    .padStart(4, '0');
+  const third = bytes
+    .readUInt16LE(at + 6)
+    .toString(16)
+    .padStart(4, '0');
+  const rest = bytes.toString('hex', at + 8, at + 16);
+  return `${first}-${second}-${third}-${rest.slice(0, 4)}-${rest.slice(4)}` as Guid;
 }

@@ -1,7 +1,7 @@
+import { allowsAccess } from '../../windows/security-descriptor.js';
 import { intervalOf, runsOf, wholeNumber } from './canonical.js';
 import { MATCH_FILTER } from './conditions.js';
 import type { Field } from './guids.js';
-import { allowsAccess } from '../../windows/security-descriptor.js';
 import type { Condition, Value } from './types.js';
 
 /** Value of a field as a flow has it. */

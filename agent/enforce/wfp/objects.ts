@@ -9,10 +9,8 @@ import { toRawGuid } from './guid-memory.js';
 import { LAYERS, type Guid, type Layer } from './guids.js';
 import type { Address, Out } from './library.js';
 import type { Queue } from './queue.js';
+import { Turns } from './turns.js';
 import type { Filter, FoundFilter, Provider, Sublayer } from './types.js';
-
-/** How long others wait at most for a row of calls, milliseconds. */
-const SLICE_MS = 10;
 
 const NONE = {
   provider: [codeOf('FWP_E_PROVIDER_NOT_FOUND'), codeOf('FWP_E_NOT_FOUND')],
@@ -126,12 +124,10 @@ export class SessionObjects implements WfpObjects {
   ): Promise<Result[]> {
     return this.queue.run(async () => {
       const results: Result[] = [];
-      let since = performance.now();
+      const turns = new Turns();
       for (const item of items) {
         results.push(await work(item));
-        if (performance.now() - since < SLICE_MS) continue;
-        await new Promise((resolve) => setImmediate(resolve));
-        since = performance.now();
+        if (turns.due) await turns.give();
       }
       return results;
     });

@@ -1,6 +1,7 @@
-import { guid } from './guids.js';
 import { securityDescriptor } from '../../windows/security-descriptor.js';
 import { SIDS } from '../../windows/sid.js';
+import { FWPM_ACTRL } from './constants.js';
+import { guid } from './guids.js';
 import type { Provider, Sublayer } from './types.js';
 
 /** Never change these three: what an older version left could not be found and removed any more. */
@@ -32,8 +33,9 @@ export const SUBLAYER: Sublayer = {
 
 /** All FWPM_ACTRL_* rights, DELETE, READ_CONTROL, WRITE_DAC and WRITE_OWNER. */
 const EVERYTHING = 0x000f_07ff;
-/** READ_CONTROL, FWPM_ACTRL_READ, READ_STATS and ENUM. */
-const LOOKING = 0x0002_01a0;
+const READ_CONTROL = 0x0002_0000;
+const LOOKING =
+  READ_CONTROL | FWPM_ACTRL.FWPM_ACTRL_READ | FWPM_ACTRL.FWPM_ACTRL_READ_STATS | FWPM_ACTRL.FWPM_ACTRL_ENUM;
 
 /** For provider, sublayer and filters: the service and administrators may change them, everybody may look at them. */
 export const OBJECTS_DACL = securityDescriptor([

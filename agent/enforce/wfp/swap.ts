@@ -1,5 +1,6 @@
 import { changesTo } from './compare.js';
 import type { WfpObjects } from './engine-interface.js';
+import { WfpError } from './errors.js';
 import { OBJECTS_DACL, PROVIDER, SUBLAYER } from './own-objects.js';
 import { readHoldings, type Holdings } from './holdings.js';
 import type { Filter } from './types.js';
@@ -19,9 +20,18 @@ export async function swapFromScratch(objects: WfpObjects, wanted: readonly Filt
   await replaceAll(objects, await readHoldings(objects), wanted);
 }
 
-/** Inside a transaction: removes all that is ours. */
+/**
+ * Inside a transaction: removes all that is ours. A sublayer and a provider that somebody refers to where nobody looked stay
+ * behind: they alone block nothing, and for them to keep our filters would strand the computer.
+ */
 export async function sweep(objects: WfpObjects): Promise<void> {
-  await removeAll(objects, await readHoldings(objects));
+  const { provider, sublayers, filters } = await readHoldings(objects);
+  await removeAll(objects, { provider: undefined, sublayers: [], filters });
+  try {
+    await removeAll(objects, { provider, sublayers, filters: [] });
+  } catch (error) {
+    if (!(error instanceof WfpError && error.is('FWP_E_IN_USE'))) throw error;
+  }
 }
 
 async function replaceAll(objects: WfpObjects, held: Holdings, wanted: readonly Filter[]): Promise<void> {

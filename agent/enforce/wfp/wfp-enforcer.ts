@@ -5,6 +5,7 @@ import type { Observable } from 'rxjs';
 import { Serial } from '../../serial.js';
 import {
   EnforceError,
+  UnprovenError,
   type Applied,
   type Disturbance,
   type Enforcer,
@@ -17,7 +18,7 @@ import { assess, differenceTo, hashOf } from './compare.js';
 import type { WfpEngine } from './engine-interface.js';
 import { EngineKeeper } from './engine-keeper.js';
 import { WfpError } from './errors.js';
-import { filtersOf, type WfpContext } from './filters.js';
+import { filtersInTurns, type WfpContext } from './filters.js';
 import type { Guid } from './guids.js';
 import { isEmpty, readHoldings } from './holdings.js';
 import { findOverrulers } from './overrulers.js';
@@ -67,12 +68,15 @@ export class WfpEnforcer implements Enforcer {
   }
 
   apply(plan: Plan): Promise<Applied> {
+    let committed = false;
     return this.use(async (engine) => {
-      const { filters, unsupported } = filtersOf(plan, await this.parts.contextOf(engine, plan));
+      const { filters, unsupported } = await filtersInTurns(plan, await this.parts.contextOf(engine, plan));
       const { planId } = plan;
-      const rulesHash = await writeAndReadBack(engine, filters);
+      const rulesHash = await writeAndReadBack(engine, filters, () => (committed = true));
       this.written = { planId, rulesHash, filters, keys: new Set(filters.map(({ key }) => key)) };
       return { planId, rulesHash, unsupported: [...plan.unresolved, ...unsupported] };
+    }).catch((error: unknown) => {
+      throw committed ? new UnprovenError((error as Error).message, { cause: error }) : error;
     });
   }
 
@@ -81,11 +85,12 @@ export class WfpEnforcer implements Enforcer {
       await engine.transaction(sweep);
       this.written = undefined;
       const left = await readHoldings(engine);
-      if (!isEmpty(left)) {
-        throw new EnforceError(
-          `${left.filters.length} filters of ours are there again after their removal: another agent may be running`,
-        );
-      }
+      if (isEmpty(left)) return;
+      throw new EnforceError(
+        left.filters.length > 0
+          ? `${left.filters.length} filters of ours are there again after their removal: another agent may be running`
+          : 'all filters that this version knows are gone, but others refer to our sublayer or provider: remove them with the version of Cordon that made them; "netsh wfp show filters" lists them',
+      );
     });
   }
 
@@ -153,10 +158,15 @@ export class WfpEnforcer implements Enforcer {
 }
 
 /** @throws EnforceError where the engine does not hold the filters however often they are written */
-async function writeAndReadBack(engine: WfpEngine, filters: readonly Filter[]): Promise<Buffer> {
+async function writeAndReadBack(
+  engine: WfpEngine,
+  filters: readonly Filter[],
+  onCommitted: () => void,
+): Promise<Buffer> {
   let difference: string | undefined;
   for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt += 1) {
     await write(engine, filters);
+    onCommitted();
     const held = await readHoldings(engine);
     difference = differenceTo(filters, held);
     if (difference === undefined) return hashOf(held.filters);

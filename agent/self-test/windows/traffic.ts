@@ -147,7 +147,7 @@ async function program(): Promise<Outcome> {
   const engine = await openScratchEngine({ dynamic: true });
   try {
     const own = await engine.appId(process.execPath);
-    const other = await engine.appId(win32.join(systemFolder(), 'svchost.exe'));
+    const other = await engine.appId(win32.join(await systemFolder(), 'svchost.exe'));
     if (!own || !other) return fail('a program file has no AppId', 'send this line with a report');
     return await permitOfOne(process.execPath, programIs(own), programIs(other));
   } finally {

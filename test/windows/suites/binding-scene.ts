@@ -6,7 +6,7 @@ import { guid, SUBLAYER_UNIVERSAL, type Guid } from '../../../agent/enforce/wfp/
 import type { Filter, Provider, Sublayer } from '../../../agent/enforce/wfp/types.js';
 import { asFilter } from '../bfe-double/dump.js';
 import { filter } from '../../unit/agent/enforce/wfp/values.js';
-import { bfeInside, type BfeInside } from './bfe-inside.js';
+import { InsideBfe } from './inside-bfe.js';
 
 /** What the suites of the binding have in common: its objects, an empty engine for each test, and nothing left behind. */
 
@@ -61,7 +61,7 @@ export async function until(holds: () => boolean): Promise<void> {
 }
 
 export interface BindingScene {
-  readonly bfe: BfeInside;
+  readonly bfe: Pick<InsideBfe, 'control' | 'dump'>;
   /** A session that is closed after the test. */
   readonly engine: (options?: Partial<EngineOptions>) => Promise<WfpEngine>;
   /** One with provider and sublayer in place. */
@@ -72,8 +72,8 @@ export interface BindingScene {
 
 /** To be called in a `describe`: each of its tests begins with an empty engine, and may leave nothing open. */
 export function bindingScene(): BindingScene {
-  let inside: BfeInside;
-  const bfe: BfeInside = {
+  let inside: InsideBfe;
+  const bfe: BindingScene['bfe'] = {
     control: (...commands) => inside.control(...commands),
     dump: () => inside.dump(),
   };
@@ -84,7 +84,7 @@ export function bindingScene(): BindingScene {
     return opened;
   };
   before(async () => {
-    inside = await bfeInside();
+    inside = await InsideBfe.open();
   });
   beforeEach(() => bfe.control('reset', 'clear-faults', 'odd-addresses off', 'journal on'));
   afterEach(async () => {

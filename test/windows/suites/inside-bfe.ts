@@ -3,7 +3,7 @@ import { codeOf } from '../../../agent/enforce/wfp/errors.js';
 import { systemLibrary } from '../../../agent/windows/library.js';
 import type { BfeDump, JournalEntry } from '../bfe-double/dump.js';
 
-const FOLDER = 'C:\\cordon-bfe';
+const FOLDER = process.env['CORDON_BFE_DIR'] ?? 'C:\\cordon-bfe';
 
 /** More calls than any test makes. */
 const ALL = 1_000_000;
@@ -19,6 +19,7 @@ export class InsideBfe {
     );
   }
 
+  /** Has commands done at once (grammar: test/windows/bfe-double/README.md). @throws Error where one cannot be done */
   control(...commands: readonly string[]): void {
     const code = this.run(commands.join('\n'));
     if (code !== 0) throw new Error(`the double cannot do "${commands.join('; ')}": ${code}`);
@@ -29,8 +30,9 @@ export class InsideBfe {
     this.control(`fail * ${call} ${codeOf(errorName)} ${further === 'once' ? 1 : ALL}`);
   }
 
-  dump(): BfeDump {
-    this.control('dump');
+  /** What it holds after these commands. */
+  dump(...commands: readonly string[]): BfeDump {
+    this.control(...commands, 'dump');
     return JSON.parse(readFileSync(`${FOLDER}\\dump.json`, 'utf8')) as BfeDump;
   }
 

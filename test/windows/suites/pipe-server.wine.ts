@@ -4,8 +4,11 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { systemClock } from '../../../shared/clock.js';
+import { LocalSocketError } from '../../../agent/local/listener.js';
+import { WinError } from '../../../agent/windows/error-codes.js';
 import { caller, systemLibrary, WindowsError, type Handle } from '../../../agent/windows/library.js';
-import { NO_HANDLE, PipeError, pipeCalls } from '../../../agent/windows/pipe-calls.js';
+import { refuseSecondAgent } from '../../../agent/windows/only-agent.js';
+import { NO_HANDLE, pipeCalls } from '../../../agent/windows/pipe-calls.js';
 import { clientOfThread, clientReader, type PipeClient } from '../../../agent/windows/pipe-client.js';
 import { securityAttributes } from '../../../agent/windows/security-attributes.js';
 import { pinPipe } from '../../../agent/windows/pipe-owner.js';
@@ -89,6 +92,17 @@ describe('a named pipe of the agent', () => {
     socket.destroy();
     await closed;
   }
+
+  it('keeps a second agent from starting, which a pipe of nobody does not', async () => {
+    await refuseSecondAgent(name);
+    await serve(echo);
+    const refusal = await refuseSecondAgent(name).catch((error: unknown) => error);
+    expect(refusal).to.be.instanceOf(LocalSocketError);
+    expect(String(refusal)).to.match(/an agent runs on this computer already/);
+    const socket = await client();
+    socket.write('x');
+    expect(String(await once(socket, 'data')), 'the one that runs is not disturbed').to.equal('x');
+  });
 
   it('carries bytes both ways at once as they are, in pieces of any size', async () => {
     await serve(echo);
@@ -245,7 +259,7 @@ describe('a named pipe of the agent', () => {
     for (let index = 0; index < MOST; index++) sockets.push(await client());
     for (const socket of sockets) socket.write('x');
     await until('all are served', () => streams.length === MOST);
-    expect(await openRaw()).to.equal(-PipeError.PIPE_BUSY);
+    expect(await openRaw()).to.equal(-WinError.PIPE_BUSY);
     for (const socket of sockets) socket.destroy();
     await until('one is free', async () => (await openRaw()) > 0);
   });

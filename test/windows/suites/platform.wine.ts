@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -18,6 +18,7 @@ import { EventLogNotes } from '../../../agent/notify/event-log-notes.js';
 import { readWindowsBootId } from '../../../agent/windows/boot.js';
 import { openEventLog, registerEventSource, removeEventSource } from '../../../agent/windows/event-log.js';
 import { folderSecurity } from '../../../agent/windows/folder-security.js';
+import { systemFolder, systemLibrary } from '../../../agent/windows/library.js';
 import { agentService } from '../../../agent/windows/service-definition.js';
 import { ServiceManager } from '../../../agent/windows/service-manager.js';
 import { sessionTeller } from '../../../agent/windows/sessions.js';
@@ -37,6 +38,19 @@ const folder = `C:\\platform-${process.pid}`;
 beforeEach(() => {
   rmSync(doubleLog, { force: true });
   rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the folder of the system', () => {
+  it('is what Windows says, whatever the environment has', async () => {
+    const before = process.env['SystemRoot'];
+    process.env['SystemRoot'] = 'C:\\of somebody';
+    try {
+      expect((await systemFolder()).toLowerCase()).to.equal('c:\\windows\\system32');
+      await systemLibrary('advapi32.dll');
+    } finally {
+      process.env['SystemRoot'] = before;
+    }
+  });
 });
 
 describe('time on Windows', () => {
@@ -77,7 +91,13 @@ describe('the data folder on Windows', () => {
     expect(refused).to.be.instanceOf(FolderError);
     expect(String(refused)).to.match(/S-1-1-0 has rights there.*icacls/);
     // The same folder is good enough for a program, which others may read.
-    (await folderSecurity()).check(folder, 'unchangeable');
+    const security = await folderSecurity();
+    security.check(folder, 'unchangeable');
+    const file = join(folder, 'settings');
+    writeFileSync(file, '');
+    security.check(file, 'unchangeable');
+    chmodSync(file, 0o666);
+    expect(() => security.check(file, 'private')).to.throw(FolderError, /S-1-1-0/);
   });
 
   it('holds everything that an agent keeps', async () => {

@@ -116,6 +116,25 @@ describe('the isolation state machine', () => {
     expect(endedBy(late.state)).to.equal(IsolationEndCause.ISOLATION_END_CAUSE_UNCONFIRMED);
   });
 
+  it('ends on time what may be in force and could not be proved, and counts anew once it is', () => {
+    const unproven = { kind: 'enforce-failed', detail: 'a filter was changed', unproven: true } as const;
+    const ordered = order(ISOLATION, { releaseDelayMs: HOUR_MS });
+    const failed = after([{ kind: 'ordered', order: ordered }, unproven]);
+    expect(failed).to.include({ kind: 'DEGRADED' });
+    expect(nextDeadlineMs(failed, at(0))).to.equal(HOUR_MS);
+    const again = next(failed, unproven, at(HOUR_MS / 2)).state;
+    expect(nextDeadlineMs(again, at(HOUR_MS / 2))).to.equal(HOUR_MS / 2);
+    const late = next(again, { kind: 'tick' }, at(HOUR_MS));
+    expect(endedBy(late.state)).to.equal(IsolationEndCause.ISOLATION_END_CAUSE_DEADLINE);
+    const proved = next(failed, { ...enforced, readBackAt: at(1_000) }, at(1_000)).state;
+    expect(isActive(proved) && proved.isolation.release?.due).to.deep.equal(at(1_000 + HOUR_MS));
+    const refused = after([
+      { kind: 'ordered', order: ordered },
+      { ...unproven, unproven: false },
+    ]);
+    expect(nextDeadlineMs(refused, at(0)), 'nothing is in force').to.equal(undefined);
+  });
+
   it('counts from the moment at which the rules were read back, however long the checks took', () => {
     const state = next(
       after([{ kind: 'ordered', order: order() }]),

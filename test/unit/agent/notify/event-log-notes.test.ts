@@ -44,6 +44,12 @@ describe('notes in the event log', () => {
     note(ISOLATED);
     expect(written.filter(({ id }) => id === ENTRY_IDS.degraded)).to.have.length(2);
     expect(written.at(-1)).to.include({ id: 200, level: 'error' });
+    expect(written.at(-1)?.text).to.match(/holds in part only/);
+  });
+
+  it('do not call partly in force what nothing is known of, as when the filter engine is stopped', () => {
+    note(DEGRADED, { degradedReason: 'not in force: EPT_S_NOT_REGISTERED', evidence: undefined });
+    expect(written.at(-1)?.text).to.match(/is not in force, or nobody knows whether it is\.\r\nnot in force/);
   });
 
   it('tell tampering, without characters that a viewer would obey', () => {

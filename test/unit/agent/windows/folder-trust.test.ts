@@ -46,8 +46,24 @@ describe('a folder of Windows', () => {
   });
 
   it('is judged by what gives rights on itself', () => {
-    const others = [ace(USERS, FULL, { denies: true }), ace(USERS, FULL, { inheritOnly: true })];
-    expect(distrust(folder([...rulers, ...others]), 'private', SELF)).to.equal(undefined);
+    expect(distrust(folder([...rulers, ace(USERS, FULL, { denies: true })]), 'private', SELF)).to.equal(
+      undefined,
+    );
+    const below = folder([...rulers, ace(USERS, FULL, { inheritOnly: true })]);
+    expect(distrust(below, 'irreplaceable', SELF)).to.equal(undefined);
+  });
+
+  it('is judged by what gives rights on the files in it, too, where these matter', () => {
+    const below = folder([...rulers, ace(USERS, FULL, { inheritOnly: true })]);
+    expect(distrust(below, 'private', SELF)).to.match(/S-1-5-32-545/);
+    expect(distrust(below, 'unchangeable', SELF)).to.match(/S-1-5-32-545/);
+    const program = [
+      ace('S-1-3-0', 0x10000000, { inheritOnly: true }),
+      ace(USERS, 0xa0000000, { inheritOnly: true }),
+    ];
+    expect(distrust(folder([...rulers, ...program]), 'unchangeable', SELF), 'C:\\Program Files').to.equal(
+      undefined,
+    );
   });
 
   it('has its rights read from a security descriptor of Windows', () => {

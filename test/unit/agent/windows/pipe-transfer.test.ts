@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { PipeError, type PipeCalls } from '../../../../agent/windows/pipe-calls.js';
+import { WinError } from '../../../../agent/windows/error-codes.js';
+import type { PipeCalls } from '../../../../agent/windows/pipe-calls.js';
 import { isLocalPipe } from '../../../../agent/windows/pipe-owner.js';
 import { openMode } from '../../../../agent/windows/pipe-server.js';
 import type { Signal, Signals } from '../../../../agent/windows/pipe-signals.js';
@@ -10,7 +11,7 @@ import { Transfer, type Outcome } from '../../../../agent/windows/pipe-transfer.
 class Kernel {
   /** What a call answers: done at once, or an error. */
   begin = 0;
-  error: number = PipeError.IO_PENDING;
+  error: number = WinError.IO_PENDING;
   /** What GetOverlappedResult says; undefined: not done yet. */
   bytes: number | undefined;
   cancelled = 0;
@@ -30,7 +31,7 @@ class Kernel {
       },
       result: (_pipe, _overlapped, bytes) => {
         bytes[0] = this.bytes ?? 0;
-        if (this.bytes === undefined) this.error = PipeError.IO_INCOMPLETE;
+        if (this.bytes === undefined) this.error = WinError.IO_INCOMPLETE;
         return this.bytes === undefined ? 0 : 1;
       },
       cancel: () => (this.cancelled += 1),
@@ -63,9 +64,9 @@ describe('a transfer over a pipe', () => {
 
   it('ends at once where the call fails, or where a client was there before the call', async () => {
     const kernel = new Kernel();
-    kernel.error = PipeError.PIPE_CONNECTED;
+    kernel.error = WinError.PIPE_CONNECTED;
     expect(await kernel.transfer().connect()).to.deep.equal({ kind: 'done', bytes: 0 });
-    kernel.error = PipeError.BROKEN_PIPE;
+    kernel.error = WinError.BROKEN_PIPE;
     const broken = await kernel.transfer().read();
     expect(broken).to.deep.equal({ kind: 'failed', call: 'ReadFile', code: 109 });
     expect(isGone(broken)).to.equal(true);

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { placesThatGiveOrders } from '../../../../agent/program/service.js';
 import { multiString } from '../../../../agent/windows/service-calls.js';
 import { agentService, commandLine } from '../../../../agent/windows/service-definition.js';
 import { readStatus } from '../../../../agent/windows/service-manager.js';
 import { accepted, encodeStatus, meaningOf } from '../../../../agent/windows/service-status.js';
+import { packageRoot } from '../../../../shared/package-root.js';
 
 /** How Windows reads a command line (CommandLineToArgvW, after the program), written from its description. */
 function readBack(text: string): string[] {
@@ -44,11 +46,26 @@ describe('the definition of the Windows service', () => {
     }
   });
 
-  it('waits for the filter engine and comes back after any end', () => {
+  it('is not ended along with the filter engine, and comes back after any end', () => {
     const service = agentService(['node.exe']);
-    expect(service.dependsOn).to.deep.equal(['BFE']);
+    expect(service.dependsOn).to.deep.equal([]);
+    expect(multiString(service.dependsOn)).to.deep.equal(Buffer.alloc(2));
     expect(service.restartAfterMs).to.deep.equal([1_000, 5_000, 30_000]);
     expect(multiString(['BFE', 'X']).toString('utf16le')).to.equal('BFE\0X\0\0');
+  });
+});
+
+describe('the install of the Windows service', () => {
+  it('trusts neither files nor folders of the program and its settings without a look', () => {
+    const places = placesThatGiveOrders('/etc/cordon/agent.yaml');
+    expect(places).to.include.members([
+      '/etc/cordon/agent.yaml',
+      '/etc/cordon',
+      process.execPath,
+      packageRoot,
+    ]);
+    expect(places.filter((place) => place.endsWith('main.js'))).to.have.length(1);
+    expect(new Set(places).size).to.equal(places.length);
   });
 });
 

@@ -114,6 +114,9 @@ static DWORD WINAPI pump(void *unused) {
 
 void start_pump(void) {
   if (pump_thread != 0) return;
+  /* Its code must be there for as long as it runs: a program may unload this library before it ends. */
+  HMODULE self;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (LPCWSTR)(void *)pump, &self);
   HANDLE thread = CreateThread(NULL, 0, pump, NULL, 0, &pump_thread);
   if (thread != NULL) CloseHandle(thread);
 }

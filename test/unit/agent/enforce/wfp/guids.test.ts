@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as constants from '../../../../../agent/enforce/wfp/constants.js';
 import { FIELDS, guid, LAYERS, SUBLAYER_UNIVERSAL } from '../../../../../agent/enforce/wfp/guids.js';
-import { fromRawGuid, toRawGuid } from '../../../../../agent/enforce/wfp/guid-memory.js';
+import { guidOf, toRawGuid } from '../../../../../agent/enforce/wfp/guid-memory.js';
 import { throughMemory } from './through-memory.js';
 import {
   CONSTANTS_AGAIN,
@@ -50,7 +50,7 @@ describe('GUIDs of WFP', () => {
       Buffer.from(koffi.decode(address, 'uint8_t', 16) as Uint8Array).toString('hex'),
     );
     expect(bytes).to.equal('33221100554477668899aabbccddeeff');
-    expect(fromRawGuid(toRawGuid(text))).to.equal(text);
+    expect(guidOf(Buffer.from(`ffff${bytes}`, 'hex'), 2)).to.equal(text);
   });
 });
 

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { decodeFilter, decodeProvider, decodeSublayer } from '../../../../../agent/enforce/wfp/decode.js';
-import { decodeValue, type ReadValue } from '../../../../../agent/enforce/wfp/decode-value.js';
+import { decodeValue } from '../../../../../agent/enforce/wfp/decode-value.js';
 import { encodeProvider, encodeSublayer, encodeUnchecked } from '../../../../../agent/enforce/wfp/encode.js';
 import { encodeValue } from '../../../../../agent/enforce/wfp/encode-value.js';
+import { StructBytes } from '../../../../../agent/enforce/wfp/struct-bytes.js';
 import type { Value } from '../../../../../agent/enforce/wfp/types.js';
 import { throughMemory } from './through-memory.js';
 import { anyFilter, anyGuid, filter, text, VALUES } from './values.js';
@@ -11,7 +12,7 @@ import { anyFilter, anyGuid, filter, text, VALUES } from './values.js';
 describe('WFP objects through memory', () => {
   const there = (value: Value) =>
     throughMemory('FWP_CONDITION_VALUE0', encodeValue(value, 'test'), (memory, address) =>
-      decodeValue(memory, memory.koffi.decode(address, memory.type('FWP_CONDITION_VALUE0')) as ReadValue),
+      decodeValue(memory, StructBytes.read(memory, 'FWP_CONDITION_VALUE0', address)),
     );
 
   for (const [type, values] of Object.entries(VALUES)) {
@@ -35,6 +36,14 @@ describe('WFP objects through memory', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('reads a filter that BFE keeps and does not use, as it may boot-time ones, like any other', async () => {
+    const raw = encodeUnchecked(filter({ lifetime: 'boot-time' }));
+    const disabled = { ...raw, flags: Number(raw['flags']) | 0x20 };
+    const found = await throughMemory('FWPM_FILTER0', disabled, decodeFilter);
+    expect(found.filter).to.deep.equal(filter({ lifetime: 'boot-time' }));
+    expect(found.flags & 0x20).to.equal(0x20);
   });
 
   it('brings any provider and any sublayer back as it was', async () => {
@@ -79,7 +88,7 @@ describe('WFP objects through memory', () => {
       { action: { type: 0x5003, filterType: { Data1: 1, Data2: 0, Data3: 0, Data4: [] } } },
     ],
     ['a flag that has no word', { flags: 0x10 }],
-    ['being disabled', { flags: 0x20 }],
+    ['a flag that is not known', { flags: 0x100 }],
     ['both lifetimes', { flags: 3 }],
     ['a layer that is not known', { layerKey: { Data1: 1, Data2: 2, Data3: 3, Data4: Buffer.alloc(8) } }],
     ['a weight of another type', { weight: { type: 2, value: { uint16: 3 } } }],

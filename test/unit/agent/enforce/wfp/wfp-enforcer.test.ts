@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { EnforceError, type Disturbance } from '../../../../../agent/enforce/enforcer.js';
+import { EnforceError, UnprovenError, type Disturbance } from '../../../../../agent/enforce/enforcer.js';
 import type { Plan } from '../../../../../agent/enforce/plan.js';
 import { PROVIDER, SUBLAYER } from '../../../../../agent/enforce/wfp/own-objects.js';
 import type { Guid } from '../../../../../agent/enforce/wfp/guids.js';
@@ -90,6 +90,33 @@ describe('the WFP enforcer', () => {
     const there = { target: { $case: 'executablePath' as const, value: 'C:\\tool.exe' } };
     expect((await site.enforcer.apply(wfpPlan([{ application: there }]))).unsupported).to.deep.equal([]);
     expect(site.held().length, 'control').to.be.above(held);
+  });
+
+  it('opens the computer although somebody holds on to our sublayer, and says that something is left', async () => {
+    const { bfe, enforcer } = site;
+    await enforcer.apply(wfpPlan([WEB]));
+    bfe.fault = (call) => (call === 'FwpmSubLayerDeleteByKey0' ? 'FWP_E_IN_USE' : undefined);
+    const error = await rejection(enforcer.clear());
+    expect(error).to.be.instanceOf(EnforceError);
+    expect(String(error)).to.match(/others refer to our sublayer/);
+    expect(bfe.content.filters.size).to.equal(0);
+    bfe.fault = () => undefined;
+    await enforcer.clear();
+    expect(await enforcer.inspect()).to.deep.equal({ kind: 'absent' });
+  });
+
+  it('tells rules that it wrote and could not prove from rules that were refused', async () => {
+    const { bfe, enforcer } = site;
+    let committed = false;
+    bfe.fault = (call) => {
+      committed ||= call === 'FwpmTransactionCommit0';
+      return committed && call === 'FwpmFilterEnum0' ? 'ERROR_ACCESS_DENIED' : undefined;
+    };
+    expect(await rejection(enforcer.apply(wfpPlan()))).to.be.instanceOf(UnprovenError);
+    expect(bfe.content.filters.size).to.be.above(0);
+    bfe.fault = (call) => (call === 'FwpmTransactionCommit0' ? 'ERROR_ACCESS_DENIED' : undefined);
+    const refused = await rejection(enforcer.apply(wfpPlan([WEB])));
+    expect(refused).to.be.instanceOf(EnforceError).and.not.instanceOf(UnprovenError);
   });
 
   it('recognises what another process wrote by its fingerprint, and vouches for nothing else', async () => {
