@@ -113,7 +113,11 @@ static DWORD WINAPI pump(void *unused) {
 }
 
 void start_pump(void) {
+  HMODULE self;
   if (pump_thread != 0) return;
+  /* A program that ends unloads the library, and this thread would go on in what is not there any more. */
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (LPCWSTR)(void *)start_pump,
+                     &self);
   HANDLE thread = CreateThread(NULL, 0, pump, NULL, 0, &pump_thread);
   if (thread != NULL) CloseHandle(thread);
 }
