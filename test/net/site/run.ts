@@ -40,11 +40,11 @@ export function run(
 }
 
 /** Runs a command that must succeed, and waits for it. For building and removing, also while the process is ending. */
-export function must(command: string, args: readonly string[], input = ''): void {
+export function must(command: string, args: readonly string[], input = '', timeoutMs = DEADLINE_MS): void {
   const { status, stderr, error } = spawnSync(command, args, {
     env: systemEnvironment(),
     input,
-    timeout: DEADLINE_MS,
+    timeout: timeoutMs,
   });
   if (error) throw new Error(`${command} cannot be started: ${error.message}`);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr.toString().trim()}`);

@@ -126,7 +126,7 @@ describe('the WFP enforcer on the library of Windows', function () {
     await sleep(300);
     expect(seen, 'our own changes').to.deep.equal([]);
     const key = bfe.dump().filters.find(({ action }) => action === 'block')?.key ?? '';
-    const program = fileURLToPath(new URL('./delete-filter.js', import.meta.url));
+    const program = fileURLToPath(new URL('./delete-filters.js', import.meta.url));
     const other = spawn(process.execPath, [program, key], { stdio: 'ignore' });
     const [code] = (await once(other, 'exit')) as [number];
     expect(code).to.equal(0);
