@@ -11,8 +11,8 @@ import { vectors } from '../vectors/vectors.js';
 import { mingw } from './bfe-double/build.js';
 import { BfeDouble } from './bfe-double/double.js';
 import type { BfeDump } from './bfe-double/dump.js';
-import type { Begun } from './replay/sequence.js';
-import { blockedBy, leaksIn, verdictsIn, type Allowed, type Leak } from './replay/verdicts.js';
+import type { Begun } from './suites/sequence.js';
+import { blockedBy, leaksIn, verdictsIn, type Allowed, type Leak } from './verdicts.js';
 import { Wine, wine, type WineProcess } from './wine.js';
 
 const needs = [wine, mingw].find(({ met }) => !met) ?? wine;
@@ -46,7 +46,7 @@ describe('an isolated device in the history of the filter engine', function () {
   const start = (...steps: string[]): WineProcess => {
     const input = join(windows.folder, 'vectors.json');
     writeFileSync(input, JSON.stringify(made));
-    const program = windows.compiled('test/windows/replay/sequence.js');
+    const program = windows.compiled('test/windows/suites/sequence.js');
     return windows.startNode(program, [windows.windowsPath(input), ...steps]);
   };
   const run = async (...steps: string[]): Promise<Begun[]> => {

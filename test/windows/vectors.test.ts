@@ -14,8 +14,8 @@ import { vectors } from '../vectors/vectors.js';
 import { mingw } from './bfe-double/build.js';
 import { BfeDouble } from './bfe-double/double.js';
 import { asFoundFilter, type BfeDump } from './bfe-double/dump.js';
-import type { Pushed } from './replay/push-plans.js';
-import { verdictsIn } from './replay/verdicts.js';
+import type { Pushed } from './suites/push-plans.js';
+import { verdictsIn } from './verdicts.js';
 import { Wine, wine } from './wine.js';
 
 const needs = [wine, mingw].find(({ met }) => !met) ?? wine;
@@ -79,7 +79,7 @@ async function push(windows: Wine, made: readonly Vector[]): Promise<Pushed[]> {
   if (input === undefined || output === undefined) throw new Error('no files');
   writeFileSync(input, JSON.stringify(made));
   const { code, stdout, stderr } = await windows.runNode(
-    windows.compiled('test/windows/replay/push-plans.js'),
+    windows.compiled('test/windows/suites/push-plans.js'),
     [input, output].map((path) => windows.windowsPath(path)),
     { timeoutMs: 110_000 },
   );

@@ -1,10 +1,10 @@
-import { arbitrate, foundCandidates, type Phase } from '../../../agent/enforce/wfp/arbitration.js';
-import type { FoundFilter, Sublayer } from '../../../agent/enforce/wfp/types.js';
-import { judge } from '../../../agent/enforce/model.js';
-import type { Plan } from '../../../agent/enforce/plan.js';
-import { packetOn } from '../../vectors/scene.js';
-import { flowOf, type FlowVector } from '../../vectors/vector.js';
-import { asFoundFilter, type BfeDump } from '../bfe-double/dump.js';
+import { arbitrate, foundCandidates, type Phase } from '../../agent/enforce/wfp/arbitration.js';
+import type { FoundFilter, Sublayer } from '../../agent/enforce/wfp/types.js';
+import { judge } from '../../agent/enforce/model.js';
+import type { Plan } from '../../agent/enforce/plan.js';
+import { packetOn } from '../vectors/scene.js';
+import { flowOf, type FlowVector } from '../vectors/vector.js';
+import { asFoundFilter, type BfeDump } from './bfe-double/dump.js';
 
 /** What WFP would decide about flows under filters that an engine holds: `permit`, `block` or `unknowable`. */
 export function verdictsOf(

@@ -8,7 +8,7 @@ import { WfpEnforcer } from '../../../agent/enforce/wfp/wfp-enforcer.js';
 import { windowsParts } from '../../../agent/enforce/wfp/windows-parts.js';
 import { WINDOWS } from '../../vectors/scene.js';
 import type { Vector } from '../../vectors/vector.js';
-import { InsideBfe } from '../suites/inside-bfe.js';
+import { InsideBfe } from './inside-bfe.js';
 
 /** A line of the output: the version at which a step begins. */
 export interface Begun {

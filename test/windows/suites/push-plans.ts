@@ -5,8 +5,8 @@ import { swap } from '../../../agent/enforce/wfp/swap.js';
 import { OWN_LAYERS } from '../../../agent/enforce/wfp/system-filters.js';
 import { WINDOWS } from '../../vectors/scene.js';
 import type { Vector } from '../../vectors/vector.js';
-import { InsideBfe } from '../suites/inside-bfe.js';
-import { verdictsOf } from './verdicts.js';
+import { InsideBfe } from './inside-bfe.js';
+import { verdictsOf } from '../verdicts.js';
 
 /** What one plan came to. */
 export interface Pushed {
