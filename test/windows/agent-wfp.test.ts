@@ -6,11 +6,13 @@ import { IsolationState, type ObservedIsolation } from '../../shared/gen/cordon/
 import { Administrator } from '../fault/administrator.js';
 import { until } from '../fault/until.js';
 import { itNeeding } from '../net/site/it-needing.js';
+import { vectors } from '../vectors/vectors.js';
 import { AgentSite, PATIENCE_MS } from './agent-site.js';
 import { mingw } from './bfe-double/build.js';
 import { BfeDouble } from './bfe-double/double.js';
 import type { BfeDump } from './bfe-double/dump.js';
-import { agentIn, comparable, expectedFilters, heldIn, isClosed } from './filters-of-device.js';
+import { agentIn, comparable, expectedFilters, heldIn, isClosed, planWith } from './filters-of-device.js';
+import { blockedBy, leaksIn } from './verdicts.js';
 import { wine } from './wine.js';
 
 const needs = [wine, mingw].find(({ met }) => !met) ?? wine;
@@ -18,6 +20,8 @@ const { ISOLATION_STATE_ISOLATED: ISOLATED, ISOLATION_STATE_RELEASED: RELEASED }
 /** RPC_S and FWP_E codes as Windows gives them. */
 const TXN_ABORTED = 0x8032000f;
 const OUT_OF_MEMORY = 14;
+/** Of all kinds, to and from everybody. */
+const FLOWS = vectors(8, 1).flatMap(({ flows }) => flows);
 
 const web = (port: number): Exclusion =>
   Exclusion.fromPartial({
@@ -89,8 +93,14 @@ describe('the whole agent on Windows', function () {
       await until('its change is in force', PATIENCE_MS, async () => sameSet(await held(), expected(8443)));
 
       const openedAt = bfe.dump().version;
-      for (const dump of history(closedAt, openedAt))
+      const plans = [defaultExclusions(), [web(443)], [web(8443)]].map((exclusions) =>
+        planWith(first.isolationId, exclusions, endpoints),
+      );
+      for (const dump of history(closedAt, openedAt)) {
         expect(isClosed(heldIn(dump)), `${dump.version}`).to.equal(true);
+        expect(leaksIn(dump, FLOWS, plans)).to.deep.equal([]);
+      }
+      expect(blockedBy(plans, FLOWS)).to.have.length.greaterThan(FLOWS.length / 4);
       await site.done('release', site.device, '--reason', 'case 1 closed', '--yes', '--wait');
       const after = await bfe.refresh();
       expect(after.filters).to.have.length(0);
