@@ -1,21 +1,27 @@
 import { expect } from 'chai';
 import { defaultExclusions } from '../../shared/exclusions/profiles.js';
+import type { Filter } from '../../agent/enforce/wfp/types.js';
 import { Exclusion, ExclusionDirection } from '../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationState, type ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { Administrator } from '../fault/administrator.js';
 import { until } from '../fault/until.js';
 import { itNeeding } from '../net/site/it-needing.js';
+import { vectors } from '../vectors/vectors.js';
 import { AgentSite, PATIENCE_MS } from './agent-site.js';
 import { mingw } from './bfe-double/build.js';
 import { BfeDouble } from './bfe-double/double.js';
 import type { BfeDump } from './bfe-double/dump.js';
-import { agentIn, comparable, expectedFilters, heldIn, isClosed } from './filters-of-device.js';
+import { agentIn, comparable, expectedFilters, heldIn, isClosed, planWith } from './filters-of-device.js';
+import { blockedBy, leaksIn } from './verdicts.js';
 import { wine } from './wine.js';
 
 const needs = [wine, mingw].find(({ met }) => !met) ?? wine;
 const { ISOLATION_STATE_ISOLATED: ISOLATED, ISOLATION_STATE_RELEASED: RELEASED } = IsolationState;
 /** RPC_S and FWP_E codes as Windows gives them. */
 const TXN_ABORTED = 0x8032000f;
+const OUT_OF_MEMORY = 14;
+/** Of all kinds, to and from everybody. */
+const FLOWS = vectors(8, 1).flatMap(({ flows }) => flows);
 
 const web = (port: number): Exclusion =>
   Exclusion.fromPartial({
@@ -87,8 +93,14 @@ describe('the whole agent on Windows', function () {
       await until('its change is in force', PATIENCE_MS, async () => sameSet(await held(), expected(8443)));
 
       const openedAt = bfe.dump().version;
-      for (const dump of history(closedAt, openedAt))
+      const plans = [defaultExclusions(), [web(443)], [web(8443)]].map((exclusions) =>
+        planWith(first.isolationId, exclusions, endpoints),
+      );
+      for (const dump of history(closedAt, openedAt)) {
         expect(isClosed(heldIn(dump)), `${dump.version}`).to.equal(true);
+        expect(leaksIn(dump, FLOWS, plans)).to.deep.equal([]);
+      }
+      expect(blockedBy(plans, FLOWS)).to.have.length.greaterThan(FLOWS.length / 4);
       await site.done('release', site.device, '--reason', 'case 1 closed', '--yes', '--wait');
       const after = await bfe.refresh();
       expect(after.filters).to.have.length(0);
@@ -165,6 +177,25 @@ describe('the whole agent on Windows', function () {
       await bfe.clearFaults();
       await isolated();
 
+      // In the middle of a live change: the old filters stay, all of them and in every version.
+      const old = comparable(await held());
+      await bfe.keepHistory(true);
+      const { version } = await bfe.refresh();
+      await bfe.fail('FwpmFilterAdd0', OUT_OF_MEMORY, { call: 3, times: 10_000 });
+      const target = { $case: 'deviceId' as const, value: site.device };
+      await new Administrator(site.client).createTask(target, { exclusions: [web(443), web(8443)] });
+      await until('the failed change is shown', PATIENCE_MS, async () =>
+        /ERROR_OUTOFMEMORY/.test(await shown()),
+      );
+      expect(comparable(await held())).to.deep.equal(old);
+      await bfe.clearFaults();
+      await until('the change is in force', PATIENCE_MS, async () => !sameSet(await held(), old));
+      const changed = comparable(await held());
+      for (const dump of history(version, bfe.dump().version)) {
+        expect([old, changed], `${dump.version}`).to.deep.include(comparable(heldIn(dump)));
+      }
+      expect(changed.filter((text) => text.includes('intranet'))).to.have.length(4);
+
       await bfe.stop();
       await until('the engine is missed', PATIENCE_MS, async () =>
         /EPT_S_NOT_REGISTERED/.test(await shown()),
@@ -202,6 +233,56 @@ describe('the whole agent on Windows', function () {
     },
   );
 
+  itNeeding(
+    needs,
+    'follows the policy while a detection isolates it, and the task once an operator does',
+    async () => {
+      await open();
+      const shownThere = async (): Promise<string> => (await site.atDevice('isolation', '/show')).stdout;
+      const administrator = new Administrator(site.client);
+      const policy = await administrator.createPolicy({
+        displayName: 'everybody',
+        groupId: 'root',
+        automaticIsolation: true,
+        trustedDetectors: ['scanner'],
+        settings: { exclusions: [web(1000)] },
+      });
+      const target = { $case: 'deviceId' as const, value: site.device };
+      await administrator.createTask(target, { exclusions: [web(3000)] });
+      await until('the settings are there', PATIENCE_MS, async () =>
+        /^automatic +(?!off)/m.test(await shownThere()),
+      );
+      expect(await shownThere()).not.to.match(/intranet/);
+
+      const detection = ['report-detection', '--source', 'scanner', '--rule', 'rule-1'];
+      const { code, stdout, stderr } = await site.atDevice(...detection);
+      expect([code, stdout.split(':')[0]], stderr).to.deep.equal([0, 'isolated']);
+      const automatic = await isolated();
+      expect(excludedIn(await held())).to.deep.equal(['intranet 1000']);
+      expect(await shownThere())
+        .to.match(/intranet 1000/)
+        .and.not.match(/intranet 3000/);
+
+      await administrator.updatePolicy(policy.id, ['settings.exclusions'], {
+        settings: { exclusions: [web(2000)] },
+      });
+      await until('the policy is in force', PATIENCE_MS, async () =>
+        excludedIn(await held()).includes('intranet 2000'),
+      );
+      expect(excludedIn(await held())).to.deep.equal(['intranet 2000']);
+
+      const manual = await isolate();
+      expect(manual.mode).not.to.equal(automatic.mode);
+      await until('the task is in force', PATIENCE_MS, async () =>
+        excludedIn(await held()).includes('intranet 3000'),
+      );
+      expect(excludedIn(await held())).to.deep.equal(['intranet 3000']);
+      await site.done('release', site.device, '--reason', 'case 1 closed', '--yes', '--wait');
+      expect(await held()).to.have.length(0);
+      expect(await shownThere()).not.to.match(/intranet/);
+    },
+  );
+
   /** What was committed from one version to another, both included. */
   function* history(from: number, to: number): Generator<BfeDump> {
     for (let version = from; version <= to; version += 1) {
@@ -214,6 +295,12 @@ describe('the whole agent on Windows', function () {
     }
   }
 });
+
+/** Names of the exclusions that filters are for. */
+function excludedIn(filters: readonly Filter[]): string[] {
+  const names = filters.flatMap(({ name }) => /exclusion "(.*)"/.exec(name)?.[1] ?? []);
+  return [...new Set(names)].sort();
+}
 
 function sameSet(filters: Parameters<typeof comparable>[0], expected: readonly string[]): boolean {
   return JSON.stringify(comparable(filters)) === JSON.stringify(expected);

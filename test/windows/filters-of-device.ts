@@ -5,7 +5,7 @@ import { PROVIDER } from '../../agent/enforce/wfp/own-objects.js';
 import { grantsOf } from '../../agent/windows/security-descriptor.js';
 import { OWN_LAYERS, WEIGHT_CLASS, type AgentIdentity } from '../../agent/enforce/wfp/system-filters.js';
 import type { Filter, Value } from '../../agent/enforce/wfp/types.js';
-import { compilePlan, type Endpoint } from '../../agent/enforce/plan.js';
+import { compilePlan, type Endpoint, type Plan } from '../../agent/enforce/plan.js';
 import type { Exclusion } from '../../shared/gen/cordon/v1/exclusion.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
 import { asFilter, type BfeDump } from './bfe-double/dump.js';
@@ -27,14 +27,23 @@ export function expectedFilters(
   serverEndpoints: readonly Endpoint[],
   agent: AgentIdentity,
 ): readonly Filter[] {
-  const plan = compilePlan({
+  const plan = planWith(isolationId, exclusions, serverEndpoints);
+  return filtersOf(plan, { agent, appIds: new Map() }).filters;
+}
+
+/** The plan that settings come to. */
+export function planWith(
+  isolationId: string,
+  exclusions: readonly Exclusion[],
+  serverEndpoints: readonly Endpoint[],
+): Plan {
+  return compilePlan({
     isolationId,
     settings: IsolationSettings.fromPartial({ exclusions: [...exclusions] }),
     serverEndpoints,
     resolvedHosts: new Map(),
     expiresInMs: undefined,
   });
-  return filtersOf(plan, { agent, appIds: new Map() }).filters;
 }
 
 /**
