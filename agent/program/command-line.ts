@@ -4,17 +4,8 @@ import { usageProblem } from '../../shared/command-line/usage.js';
 import { version } from '../../shared/package-root.js';
 import { ENFORCER_NAMES } from '../enforce/choose.js';
 import { placesOn } from '../places.js';
-import { enrollOnce } from './enroll.js';
-import { explain, type Failure } from './errors.js';
-import { isolation } from './isolation.js';
+import type { Failure } from './errors.js';
 import type { Flags } from './options.js';
-import { purge } from './purge.js';
-import { reportDetection } from './report-detection.js';
-import { restore } from './restore.js';
-import { run } from './run.js';
-import { selfTest } from './self-test.js';
-import { installService, removeService, runService, serviceStatus } from './service.js';
-import { status } from './status.js';
 
 const platform = process.platform;
 const places = placesOn(platform);
@@ -33,10 +24,14 @@ const withServer = (command: Command): Command =>
     .option('--agent-server <host:port,...>', 'agent port of the server (default: same host, port 7443)')
     .option('--ca-fingerprint <hex>', 'SHA-256 of the CA certificate, to enrol');
 
+/**
+ * Loads what a command needs when it is given, and no more: a service has to answer its manager within seconds of its start,
+ * and the whole program is a thousand files.
+ */
 const action =
-  (work: (flags: Flags) => Promise<void> | void) =>
+  (load: () => Promise<(flags: Flags) => Promise<void> | void>) =>
   async (flags: Flags): Promise<void> =>
-    work(flags);
+    (await load())(flags);
 
 function createProgram(): Command {
   const program = new Command('cordon-agent')
@@ -52,16 +47,16 @@ function createProgram(): Command {
     .option('--canaries <address:port,...>', 'places that must be out of reach while isolated')
     .option('--notify-users <true|false>', 'tell logged-in users about the isolation (default true)')
     .option('--keepalive-seconds <seconds>', 'time between two pings of the connection (default 30)')
-    .action(action(run));
+    .action(action(async () => (await import('./run.js')).run));
   withServer(program.command('enroll').description('make this computer a device'))
     .option('--token <token>', 'secret of an enrolment token')
-    .action(action(enrollOnce));
+    .action(action(async () => (await import('./enroll.js')).enrollOnce));
   withStore(
     program.command('restore').description('at boot: put the isolation back before the network is up'),
-  ).action(action(restore));
+  ).action(action(async () => (await import('./restore.js')).restore));
   withStore(program.command('status').description('print what is enforced'))
     .option('--json', 'as JSON')
-    .action(action(status));
+    .action(action(async () => (await import('./status.js')).status));
   // Its options have slashes and its exit codes are its own: it is read elsewhere and stands here for the help.
   program
     .command('isolation')
@@ -74,7 +69,7 @@ function createProgram(): Command {
     .option('--details <file>', 'what matched, as a JSON object; - is standard input')
     .option('--config <file>', 'YAML file with settings')
     .option('--control-socket <path>', controlSocket)
-    .action(action(reportDetection));
+    .action(action(async () => (await import('./report-detection.js')).reportDetection));
   withStore(
     program.command('self-test').description('check what only this computer can show; changes nothing'),
   )
@@ -82,12 +77,12 @@ function createProgram(): Command {
     .option('--list', 'say what each check asks, and check nothing')
     .option('--json', 'as JSON')
     .option('--control-socket <path>', controlSocket)
-    .action(selfTest);
+    .action(async (names: string[], flags: Flags) => (await import('./self-test.js')).selfTest(names, flags));
   addService(program);
   withStore(program.command('purge').description('uninstall: remove rules, state and identity'))
     .option('--control-socket <path>', controlSocket)
     .option('--yes', 'do it')
-    .action(action(purge));
+    .action(action(async () => (await import('./purge.js')).purge));
   return program;
 }
 
@@ -102,18 +97,21 @@ function addService(program: Command): void {
     .option('--config <file>', config)
     .option('--data-dir <folder>', dataDir)
     .option('--no-start', 'do not start it')
-    .action(action(installService));
+    .action(action(async () => (await import('./service.js')).installService));
   service
     .command('remove')
     .description('stop and remove the service; an isolation stays in force')
-    .action(action(removeService));
-  service.command('status').description('print whether the service runs').action(action(serviceStatus));
+    .action(action(async () => (await import('./service.js')).removeService));
+  service
+    .command('status')
+    .description('print whether the service runs')
+    .action(action(async () => (await import('./service.js')).serviceStatus));
   service
     .command('run')
     .description('what the service control manager starts')
     .option('--config <file>', config)
     .option('--data-dir <folder>', dataDir)
-    .action(action(runService));
+    .action(action(async () => (await import('./service-run.js')).runService));
 }
 
 /**
@@ -127,6 +125,7 @@ export async function runCommandLine(
 ): Promise<number> {
   const [command, ...words] = args;
   if (command === 'isolation') {
+    const { isolation } = await import('./isolation.js');
     return isolation(words, { print: (text) => console.log(text), complain, platform: process.platform });
   }
   const program = createProgram();
@@ -134,7 +133,10 @@ export async function runCommandLine(
     await program.parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
-    const failure = error instanceof CommanderError ? usageFailure(error, program, args) : explain(error);
+    const failure =
+      error instanceof CommanderError
+        ? usageFailure(error, program, args)
+        : (await import('./errors.js')).explain(error);
     if (!failure) return 0;
     complain(`cordon-agent: ${printable(failure.text)}`);
     return failure.exitCode;

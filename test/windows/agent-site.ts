@@ -10,7 +10,7 @@ import { Wine, type WineEnded, type WineProcess } from './wine.js';
 /** Longest life of one agent, milliseconds: that of a whole file of tests. */
 const AGENT_LIFE_MS = 240_000;
 /** The first program in a new prefix starts Windows: seconds, and many of them under load. */
-export const PATIENCE_MS = 40_000;
+export const PATIENCE_MS = 90_000;
 
 export interface SiteOptions {
   /** As in the agent's settings. */

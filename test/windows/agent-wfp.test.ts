@@ -34,7 +34,7 @@ const web = (port: number): Exclusion =>
 
 describe('the whole agent on Windows', function () {
   // A dozen programs start in a Windows of their own: seconds on a computer with nothing else to do.
-  this.timeout(180_000);
+  this.timeout(300_000);
   let site: AgentSite;
   let bfe: BfeDouble;
 

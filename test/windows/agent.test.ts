@@ -2,13 +2,17 @@ import { expect } from 'chai';
 import { IsolationState, type ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { itNeeding } from '../net/site/it-needing.js';
 import { AgentSite } from './agent-site.js';
-import { wine } from './wine.js';
+import { mingw } from './bfe-double/build.js';
+import { BfeDouble } from './bfe-double/double.js';
+import { Wine, wine } from './wine.js';
+
+const needs = [wine, mingw].find(({ met }) => !met) ?? wine;
 
 const simulates = (observed: ObservedIsolation | undefined): boolean =>
   observed?.isolationId !== '' && observed?.degradedReason.startsWith('simulation') === true;
 
 describe('the agent on Windows without a packet filter', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let site: AgentSite | undefined;
   afterEach(() => site?.close());
 
@@ -30,4 +34,21 @@ describe('the agent on Windows without a packet filter', function () {
       expect(released.observed?.state).to.equal(IsolationState.ISOLATION_STATE_RELEASED);
     },
   );
+});
+
+describe('the agent on Windows that cannot enrol', function () {
+  this.timeout(300_000);
+  let windows: Wine | undefined;
+  afterEach(() => windows?.close());
+
+  itNeeding(needs, 'says what it lacks, and nothing else, and ends', async () => {
+    windows = Wine.make();
+    BfeDouble.install(windows);
+    for (const enforcer of ['recording', 'wfp']) {
+      const words = ['run', '--server', '127.0.0.1:1', '--enforcer', enforcer];
+      const { code, stderr } = await windows.runNode(windows.compiled('agent/main.js'), words);
+      expect(stderr).to.match(/^cordon-agent: enrollment_token: missing; .*\n$/);
+      expect(code).to.equal(2);
+    }
+  });
 });

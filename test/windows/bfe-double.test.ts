@@ -33,7 +33,7 @@ function numbers(
 }
 
 describe('the double of BFE', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let windows: Wine;
   let bfe: BfeDouble;
 

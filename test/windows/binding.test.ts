@@ -4,7 +4,7 @@ import { BfeDouble } from './bfe-double/double.js';
 import { expectSuite, Wine, wine } from './wine.js';
 
 describe('the binding of WFP under Wine', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let windows: Wine | undefined;
   afterEach(() => windows?.close());
 

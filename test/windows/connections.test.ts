@@ -8,14 +8,14 @@ import { listSockets } from '../../agent/enforce/ss/list.js';
 import type { Connection } from '../../shared/gen/cordon/v1/network.js';
 import { packageRoot } from '../../shared/package-root.js';
 import { itNeeding } from '../net/site/it-needing.js';
-import { must } from '../net/site/run.js';
+import { compileForWindows } from './bfe-double/build.js';
 import { compareWithHeaders } from './connections-headers.js';
 import { expectSuite, Wine, wine } from './wine.js';
 
 const DOUBLE = join(packageRoot, 'test/windows/iphlp-double/iphlp-double.c');
 
 describe('connections of Windows', function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   let windows: Wine | undefined;
   afterEach(() => windows?.close());
 
@@ -27,7 +27,7 @@ describe('connections of Windows', function () {
   itNeeding(wine, 'are ended as Windows wants it', async () => {
     windows = Wine.make();
     const library = join(windows.folder, 'iphlp-double.dll');
-    must('x86_64-w64-mingw32-gcc', [
+    compileForWindows([
       ...['-Wall', '-Wextra', '-Werror', '-O1', '-shared', '-o', library],
       ...[DOUBLE, '-lws2_32'],
     ]);

@@ -11,7 +11,7 @@ interface Report {
 }
 
 describe('the self-test on Windows', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let windows: Wine;
   let bfe: BfeDouble;
   afterEach(() => windows?.close());

@@ -17,6 +17,8 @@ import type { Need } from '../../net/site/it-needing.js';
 import { must } from '../../net/site/run.js';
 
 const COMPILER = 'x86_64-w64-mingw32-gcc';
+/** Longest run of the compiler, milliseconds: a second, or half a minute while many tests run. */
+const COMPILE_MS = 180_000;
 const FOLDER = join(packageRoot, 'test', 'windows', 'bfe-double');
 const SOURCES = join(FOLDER, 'src');
 const PROGRAMS = join(FOLDER, 'programs');
@@ -70,6 +72,11 @@ export function guidsHeader(): string {
   return `/* Made by build.ts from agent/enforce/wfp/guids.ts. */\n${list('GENERATED_FIELDS', fields)}${list('GENERATED_LAYERS', layers)}`;
 }
 
+/** Runs the compiler for Windows. @throws Error with what it says */
+export function compileForWindows(args: readonly string[]): void {
+  must(COMPILER, args, '', COMPILE_MS);
+}
+
 function files(folder: string): string[] {
   return readdirSync(folder)
     .sort()
@@ -99,16 +106,16 @@ export function buildDouble(): BuiltDouble {
     const at = (name: string): string => join(temporary, name);
     const flags = [...FLAGS, `-I${temporary}`, `-I${SOURCES}`];
     // The headers of Windows are long: they are read once, and every file is compiled by itself, within its deadline.
-    must(COMPILER, [...flags, '-x', 'c-header', '-o', at('bfe.h.gch'), join(SOURCES, 'bfe.h')]);
+    compileForWindows([...flags, '-x', 'c-header', '-o', at('bfe.h.gch'), join(SOURCES, 'bfe.h')]);
     const compile = (source: string): string => {
       const object = at(`${basename(source)}.o`);
-      must(COMPILER, [...flags, '-include', 'bfe.h', '-c', '-o', object, source]);
+      compileForWindows([...flags, '-include', 'bfe.h', '-c', '-o', object, source]);
       return object;
     };
     const objects = files(SOURCES)
       .filter((file) => file.endsWith('.c'))
       .map(compile);
-    must(COMPILER, [
+    compileForWindows([
       ...flags,
       '-shared',
       '-o',
@@ -121,7 +128,7 @@ export function buildDouble(): BuiltDouble {
       const parts = files(PROGRAMS)
         .filter((file) => basename(file).startsWith(`bfe-${name}`) && file.endsWith('.c'))
         .map(compile);
-      must(COMPILER, [...flags, '-o', at(`bfe-${name}.exe`), ...parts, at('fwpuclnt.dll'), ...LIBRARIES]);
+      compileForWindows([...flags, '-o', at(`bfe-${name}.exe`), ...parts, at('fwpuclnt.dll'), ...LIBRARIES]);
     }
     // Another run may have been quicker: what it made is the same.
     if (!existsSync(folder)) renameSync(temporary, folder);
