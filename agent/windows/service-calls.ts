@@ -1,4 +1,7 @@
+import type { default as koffiDefault, TypeObject } from 'koffi';
 import { lastErrorCall, systemLibrary, type Call } from './library.js';
+
+type Koffi = typeof koffiDefault;
 
 /** A service control manager or a service, opened. */
 export type ScHandle = bigint & { readonly brand: 'SC_HANDLE' };
@@ -49,6 +52,13 @@ const SERVICE_ERROR_NORMAL = 1;
 const SERVICE_CONTROL_STOP = 1;
 const SC_STATUS_PROCESS_INFO = 0;
 const SC_ACTION_RESTART = 1;
+/** Levels of ChangeServiceConfig2W. */
+const SERVICE_CONFIG_DESCRIPTION = 1;
+const SERVICE_CONFIG_FAILURE_ACTIONS = 2;
+const SERVICE_CONFIG_DELAYED_AUTO_START_INFO = 3;
+const SERVICE_CONFIG_FAILURE_ACTIONS_FLAG = 4;
+const SERVICE_CONFIG_SERVICE_SID_INFO = 5;
+const SERVICE_CONFIG_PRESHUTDOWN_INFO = 7;
 const LOCAL_SYSTEM = 'LocalSystem';
 const MANAGER_OF_THIS_COMPUTER = null;
 const STATUS_PROCESS_SIZE = 36;
@@ -89,14 +99,7 @@ export async function serviceCalls(library?: string): Promise<ServiceCalls> {
     advapi.func('__stdcall', 'ChangeServiceConfig2W', 'int', ['void *', 'uint32_t', info]) as Call;
   const setText = config2(one('str16'));
   const setNumber = config2(one('uint32_t'));
-  const action = koffi.struct({ type: 'int', delay: 'uint32_t' });
-  const failureActions = koffi.struct({
-    resetPeriod: 'uint32_t',
-    rebootMessage: 'str16',
-    command: 'str16',
-    count: 'uint32_t',
-    actions: koffi.pointer(action),
-  });
+  const { failureActions } = failureActionTypes(koffi);
   const setFailureActions = config2(koffi.pointer(failureActions));
 
   let lastError = 0;
@@ -154,10 +157,10 @@ export async function serviceCalls(library?: string): Promise<ServiceCalls> {
         ),
       ),
     extras: {
-      description: (service, value) => ok(setText(service, 1, { value })),
+      description: (service, value) => ok(setText(service, SERVICE_CONFIG_DESCRIPTION, { value })),
       restarts: (service, pausesMs, resetPeriod) =>
         ok(
-          setFailureActions(service, 2, {
+          setFailureActions(service, SERVICE_CONFIG_FAILURE_ACTIONS, {
             resetPeriod,
             rebootMessage: null,
             command: null,
@@ -165,10 +168,10 @@ export async function serviceCalls(library?: string): Promise<ServiceCalls> {
             actions: pausesMs.map((delay) => ({ type: SC_ACTION_RESTART, delay })),
           }),
         ),
-      delayedStart: setFlag(3),
-      restartsOnError: setFlag(4),
-      sidType: setCount(5),
-      preshutdown: setCount(7),
+      delayedStart: setFlag(SERVICE_CONFIG_DELAYED_AUTO_START_INFO),
+      restartsOnError: setFlag(SERVICE_CONFIG_FAILURE_ACTIONS_FLAG),
+      sidType: setCount(SERVICE_CONFIG_SERVICE_SID_INFO),
+      preshutdown: setCount(SERVICE_CONFIG_PRESHUTDOWN_INFO),
     },
     start: (service) => ok(start(service, 0, null)),
     stop: (service) => ok(control(service, SERVICE_CONTROL_STOP, Buffer.alloc(28))),
@@ -183,6 +186,19 @@ export async function serviceCalls(library?: string): Promise<ServiceCalls> {
     },
     close: (opened) => void closeHandle(opened),
   };
+}
+
+/** SC_ACTION and SERVICE_FAILURE_ACTIONSW. */
+export function failureActionTypes(koffi: Koffi): Record<'action' | 'failureActions', TypeObject> {
+  const action = koffi.struct({ type: 'int', delay: 'uint32_t' });
+  const failureActions = koffi.struct({
+    resetPeriod: 'uint32_t',
+    rebootMessage: 'str16',
+    command: 'str16',
+    count: 'uint32_t',
+    actions: koffi.pointer(action),
+  });
+  return { action, failureActions };
 }
 
 /** Texts one after the other, each with its zero, and one more zero. */

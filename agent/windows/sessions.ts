@@ -8,6 +8,7 @@ const LOGGED_IN = [0, 4];
 const SERVICES_SESSION = 0;
 /** WTS_SESSION_INFOW: number, name, state. */
 const ROW = 24;
+const STATE = 16;
 /** More people than work on one computer; a bound on the windows that one message opens. */
 const MOST_SESSIONS = 64;
 /** Longest time for all of them, milliseconds. */
@@ -110,7 +111,7 @@ async function loadCalls(library: string | undefined): Promise<SessionCalls> {
 export function loggedIn(rows: Buffer): number[] {
   const count = Math.floor(rows.length / ROW);
   return Array.from({ length: count }, (_, index) => ROW * index)
-    .filter((at) => LOGGED_IN.includes(rows.readInt32LE(at + 16)))
+    .filter((at) => LOGGED_IN.includes(rows.readInt32LE(at + STATE)))
     .map((at) => rows.readUInt32LE(at))
     .filter((session) => session !== SERVICES_SESSION)
     .slice(0, MOST_SESSIONS);

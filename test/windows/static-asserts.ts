@@ -33,10 +33,18 @@ export function constantAsserts(
   constants: Readonly<Record<string, number>>,
   headers: readonly string[],
 ): string {
-  const lines = Object.entries(constants).map(([name, value]) =>
-    assertion(`(unsigned long long)(unsigned)(${name})`, value),
+  return expressionAsserts(Object.entries(constants), headers);
+}
+
+/** The same for any expressions of C that are whole numbers. */
+export function expressionAsserts(
+  values: readonly (readonly [expression: string, value: number])[],
+  headers: readonly string[],
+): string {
+  return source(
+    headers,
+    values.map(([expression, value]) => assertion(`(unsigned long long)(unsigned)(${expression})`, value)),
   );
-  return source(headers, lines);
 }
 
 /** Undefined: it compiles. Else what the compiler says. */

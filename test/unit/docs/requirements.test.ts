@@ -13,10 +13,12 @@ interface Row {
 function rowsOf(page: string): Row[] {
   return [...page.matchAll(/^\| (\d+) \|.*$/gm)].map(([line, number]) => ({
     number: Number(number),
-    shownBy: [...line.matchAll(/`(test\/[^`]+\.test\.ts)`: ([^<|]+)/g)].map(([, file = '', title = '']) => ({
-      file,
-      title: title.trim(),
-    })),
+    shownBy: [...line.matchAll(/`(test\/[^`]+\.(?:test|wine)\.ts)`: ([^<|]+)/g)].map(
+      ([, file = '', title = '']) => ({
+        file,
+        title: title.trim(),
+      }),
+    ),
   }));
 }
 
