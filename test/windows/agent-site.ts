@@ -5,6 +5,7 @@ import { runCordon } from '../fakes/run-cordon.js';
 import { Operator } from '../fault/operator.js';
 import { RealServer, type ManagementClient } from '../fault/real-server.js';
 import { until } from '../fault/until.js';
+import { OwnNetwork } from './own-network.js';
 import { Wine, type WineEnded, type WineProcess } from './wine.js';
 
 /** Longest life of one agent, milliseconds: that of a whole file of tests. */
@@ -29,13 +30,16 @@ export class AgentSite {
     readonly windows: Wine,
     readonly client: ManagementClient,
     private readonly options: SiteOptions,
+    private readonly network: OwnNetwork,
   ) {}
 
   static async open(options: SiteOptions): Promise<AgentSite> {
     const server = await RealServer.open();
     const windows = Wine.make();
     options.prepare?.(windows);
-    return new AgentSite(server, windows, server.connect(), options);
+    const network = await OwnNetwork.open([server.agentPort, server.managementPort]);
+    windows.enterNetwork(network);
+    return new AgentSite(server, windows, server.connect(), options, network);
   }
 
   /** Ends everything, whatever its state. */
@@ -43,6 +47,7 @@ export class AgentSite {
     await this.killAgent();
     this.client.close();
     this.windows.close();
+    this.network.close();
     await this.server.close();
   }
 

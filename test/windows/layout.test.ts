@@ -18,7 +18,7 @@ function mutated(name: string, change: (fields: readonly Field[]) => readonly Fi
 }
 
 describe('the layouts of WFP', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
 
   itCompiling('have the sizes and offsets of the headers', () => {
     const code = staticAsserts(WFP_LAYOUTS, HEADERS);
@@ -72,7 +72,7 @@ describe('the layouts of WFP', function () {
 });
 
 describe('the constants of WFP', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
 
   const groups = Object.values(constants).filter((group) => typeof group === 'object');
   const all = Object.assign({}, ...groups) as Readonly<Record<string, number>>;
@@ -109,7 +109,7 @@ function hasHeader(name: string): boolean {
 }
 
 describe('the errors of WFP', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
 
   itCompiling('are all that winerror.h has, each with its number', () => {
     const inHeader = [...macros(['winerror.h'])].filter(([name]) => name.startsWith('FWP_E_'));

@@ -4,11 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi, { type TypeObject } from 'koffi';
 import { koffiTypes } from '../../agent/enforce/wfp/koffi-types.js';
+import type { Layout } from '../../agent/enforce/iphlp/layout.js';
 import type { Field, Layouts } from '../../agent/enforce/wfp/layout.js';
+import { compileForWindows } from './bfe-double/build.js';
 
-/** What koffi thinks of structures, put to the compiler that has the real headers. */
+/** What we and koffi think of structures, put to the compiler that has the real headers. */
 
 const COMPILER = 'x86_64-w64-mingw32-gcc';
+
+/** Windows 10, the oldest that the agent runs on. */
+const VERSION = ['-D_WIN32_WINNT=0x0A00', '-DNTDDI_VERSION=0x0A000000'];
+const FLAGS = [...VERSION, '-std=c11'];
 
 /** koffi's names of types are global: each set of layouts gets its own. */
 let made = 0;
@@ -25,6 +31,18 @@ export function staticAsserts(layouts: Layouts, headers: readonly string[]): str
     if (type === undefined) throw new Error(`koffi has no type of ${name}`);
     return [assertion(`sizeof(${name})`, type.size), ...assertsOfFields(name, type, fields)];
   });
+  return source(headers, lines);
+}
+
+/** The same for structures whose sizes and offsets we have written down. */
+export function layoutAsserts(layouts: readonly Layout[], headers: readonly string[]): string {
+  const lines = layouts.flatMap(({ name, size, fields }) => [
+    assertion(`sizeof(${name})`, size),
+    ...Object.entries(fields).flatMap(([field, place]) => [
+      assertion(`offsetof(${name}, ${field})`, place.offset),
+      assertion(`sizeof(((${name} *)0)->${field})`, place.size),
+    ]),
+  ]);
   return source(headers, lines);
 }
 
@@ -49,17 +67,28 @@ export function expressionAsserts(
 
 /** Undefined: it compiles. Else what the compiler says. */
 export function compile(code: string): string | undefined {
+  const [, headers = '', rest = ''] = /^((?:#include .*\n)*)([^]*)$/.exec(code) ?? [];
+  const folder = precompiled(headers);
+  const file = join(folder, 'assert.c');
+  writeFileSync(file, rest);
+  const words = [...FLAGS, '-include', join(folder, 'all.h'), '-fsyntax-only', file];
+  const { status, stderr } = spawnSync(COMPILER, words, { encoding: 'utf8' });
+  return status === 0 ? undefined : stderr;
+}
+
+/** Folders by the headers that are compiled in them: most of what a compilation takes. */
+const folders = new Map<string, string>();
+
+function precompiled(headers: string): string {
+  const there = folders.get(headers);
+  if (there !== undefined) return there;
   const folder = mkdtempSync(join(tmpdir(), 'cordon-assert-'));
-  try {
-    const file = join(folder, 'assert.c');
-    writeFileSync(file, code);
-    const { status, stderr } = spawnSync(COMPILER, [...VERSION, '-std=c11', '-fsyntax-only', file], {
-      encoding: 'utf8',
-    });
-    return status === 0 ? undefined : stderr;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.set(headers, folder);
+  const file = join(folder, 'all.h');
+  writeFileSync(file, headers);
+  compileForWindows([...FLAGS, '-x', 'c-header', '-o', `${file}.gch`, file]);
+  return folder;
 }
 
 /** Every macro that the headers define, with its text. */
@@ -73,9 +102,6 @@ export function macros(headers: readonly string[]): ReadonlyMap<string, string> 
     [...stdout.matchAll(/^#define (\w+) (.*)$/gm)].map(([, name = '', text = '']) => [name, text]),
   );
 }
-
-/** Windows 10, the oldest that the agent runs on. */
-const VERSION = ['-D_WIN32_WINNT=0x0A00', '-DNTDDI_VERSION=0x0A000000'];
 
 function assertsOfFields(struct: string, type: TypeObject, fields: readonly Field[], base = 0): string[] {
   return fields.flatMap((field) => {

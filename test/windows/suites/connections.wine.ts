@@ -6,6 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { windowsCalls } from '../../../agent/enforce/iphlp/calls.js';
 import { listConnections, listSockets } from '../../../agent/enforce/iphlp/connections.js';
 import { TransportProtocol, type Connection } from '../../../shared/gen/cordon/v1/network.js';
+import { firstList } from './first-list.js';
 
 const { TRANSPORT_PROTOCOL_TCP: TCP, TRANSPORT_PROTOCOL_UDP: UDP } = TransportProtocol;
 
@@ -52,6 +53,10 @@ function withoutOwner(connection: Connection): Partial<Connection> {
 const OWN = { processId: process.pid, processName: 'node.exe' };
 
 describe('sockets that Windows lists', () => {
+  before(async function () {
+    this.timeout(60_000);
+    await firstList();
+  });
   afterEach(() => {
     for (const one of open.splice(0)) one.close();
   });

@@ -1,4 +1,4 @@
-import { listSockets } from '../../../agent/enforce/iphlp/connections.js';
+import { firstList } from './first-list.js';
 
 // Prints every socket that Windows lists, for a test on the Linux side.
-console.log(JSON.stringify(await listSockets()));
+console.log(JSON.stringify(await firstList()));
