@@ -11,7 +11,7 @@ const STATES: Readonly<Record<ServiceState, number>> = {
 const SERVICE_WIN32_OWN_PROCESS = 0x10;
 
 /** SERVICE_CONTROL_*: what a service is told. */
-const CONTROL = {
+export const CONTROL = {
   STOP: 1,
   INTERROGATE: 4,
   SHUTDOWN: 5,
