@@ -14,5 +14,6 @@ export function readHostFacts(): HostFacts {
     osRelease: release(),
     architecture: arch(),
     addresses: [...new Set(addresses)].slice(0, MOST_ADDRESSES),
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
   };
 }

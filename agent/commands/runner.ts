@@ -165,6 +165,7 @@ export class CommandRunner {
       progressPercent: change.state === CommandState.COMMAND_STATE_SUCCEEDED ? 100 : 0,
       error: (change.error ?? '').slice(0, LONGEST_ERROR),
       result: change.result,
+      progress: undefined,
     };
     const finishedAtMs = isFinal(change.state) ? this.clock.wall() : undefined;
     this.journal.put({ id, order, update, finishedAtMs, acknowledged: false });

@@ -15,6 +15,8 @@ export function knownWork(owner: Pick<IsolationOwner, 'selfTest'>, enforcer: Enf
       case 'collectConnections':
         return () => collectConnections(enforcer);
       case 'iocScan':
+      case 'listQuarantine':
+      case 'restoreQuarantined':
       case undefined:
         return undefined;
     }

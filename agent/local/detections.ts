@@ -57,7 +57,10 @@ export class Detections {
         isolationId = await owner.isolateAutomatically({ source, reason });
       }
     } finally {
-      tell({ $case: 'detectionFound', value: { source, ruleId, detailsJson, isolationId } });
+      tell({
+        $case: 'detectionFound',
+        value: { source, ruleId, detailsJson, isolationId, iocMatch: undefined, responses: [] },
+      });
     }
     if (!trusted) throw notTrusted(source);
     return isolationId;

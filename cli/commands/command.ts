@@ -161,6 +161,19 @@ function resultView(outcome: NonNullable<CommandResult['outcome']>): View {
         kind: 'text',
         text: `${outcome.value.itemsScanned} items scanned, ${outcome.value.detections} detections\n`,
       };
+    case 'listQuarantine':
+    case 'restoreQuarantined':
+      return {
+        kind: 'table',
+        headings: ['ID', 'PATH', 'SIZE', 'REASON'],
+        rows: outcome.value.files.map((file) => [
+          cell(file.id),
+          cell(file.path),
+          cell(`${file.sizeBytes}`),
+          cell(file.reason),
+        ]),
+        empty: 'the quarantine is empty',
+      };
   }
 }
 

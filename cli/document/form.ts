@@ -43,7 +43,8 @@ export function policyForm(policy: Policy): Form {
 /** A network-isolation task, likewise. */
 export function taskForm(task: NetworkIsolationTask): Form {
   const target = task.scope?.target;
-  const scope = task.scopeName || target?.value || 'root';
+  const named = target?.$case === 'filter' ? undefined : target?.value;
+  const scope = task.scopeName || named || 'root';
   return {
     ...(target?.$case === 'groupId' ? { group: scope } : { device: scope }),
     ...settingsForm(task.settings, 'manual'),

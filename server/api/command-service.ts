@@ -19,6 +19,7 @@ import { appendAudit } from '../store/audit.js';
 import type { Reader, Tx } from '../store/store.js';
 import { findDevice } from './device-lookup.js';
 import type { Handlers } from './handlers.js';
+import { notServed } from './not-served.js';
 import { page, pageSize, pageStart } from './page.js';
 import type { Mutation, Query } from './rpc.js';
 import { durationWithin, notFound, requireId } from './validate.js';
@@ -121,7 +122,14 @@ export function commandService(deps: CommandServiceDeps): Handlers {
     },
   };
 
-  return { createCommand, cancelCommand, getCommand, listCommands };
+  return {
+    createCommand,
+    cancelCommand,
+    getCommand,
+    listCommands,
+    pauseCommand: notServed,
+    resumeCommand: notServed,
+  };
 }
 
 /** @throws CordonError INVALID_FIELD for work that devices cannot be given yet */
@@ -131,6 +139,8 @@ function runnable(spec: CommandSpec | undefined): CommandSpec {
     case 'collectConnections':
       return spec;
     case 'iocScan':
+    case 'listQuarantine':
+    case 'restoreQuarantined':
       throw invalid([{ field: 'spec.ioc_scan', description: 'is not served by this version' }]);
     case undefined:
       throw invalid([{ field: 'spec.work', description: 'must say what to do' }]);

@@ -45,9 +45,12 @@ export function taskService(deps: TaskServiceDeps): Handlers {
     createNetworkIsolationTask: createTask(deps),
     updateNetworkIsolationTask: updateTask(deps),
     deleteNetworkIsolationTask: deleteTask(deps),
+    getIocScanTask: notServed,
     listIocScanTasks: notServed,
     createIocScanTask: notServed,
+    updateIocScanTask: notServed,
     deleteIocScanTask: notServed,
+    runIocScanTask: notServed,
   };
 }
 
@@ -200,6 +203,10 @@ async function findScope(tx: Tx, scope: TaskScope | undefined): Promise<TaskScop
         scope_kind: 'group',
         scope_id: (await findGroup(tx, target.value, `${FIELD}.scope.group_id`)).id,
       };
+    case 'filter': {
+      const description = 'is only for IOC scan tasks; give the group or the device';
+      throw invalid([{ field: `${FIELD}.scope.filter`, description }]);
+    }
   }
 }
 

@@ -105,6 +105,7 @@ export async function takeForDelivery(
     expiresAt: toTimestamp(Number(row.expires_at)),
     runTimeout: toDuration(Number(row.run_timeout_ms)),
     spec: CommandSpec.decode(row.spec_proto),
+    notBefore: undefined,
   }));
 }
 
@@ -176,6 +177,9 @@ export function commandMessage(row: CommandRow): Command {
     error: row.error,
     result: row.result_proto ? CommandResult.decode(row.result_proto) : undefined,
     deliveryAttempts: row.delivery_attempts,
+    notBefore: undefined,
+    progressPercent: 0,
+    progress: undefined,
   };
 }
 

@@ -151,5 +151,6 @@ function boundFacts(facts: HostFacts): HostFacts {
     osRelease: cut(facts.osRelease),
     architecture: cut(facts.architecture),
     addresses: facts.addresses.slice(0, 64).map(cut),
+    timeZone: cut(facts.timeZone),
   };
 }

@@ -64,7 +64,7 @@ describe('what passes over an open stream', () => {
       const done = (state: CommandState) =>
         agent.say({
           $case: 'commandUpdate',
-          value: { id, state, progressPercent: 0, error: '', result: undefined },
+          value: { id, state, progressPercent: 0, error: '', result: undefined, progress: undefined },
         });
       await done(CommandState.COMMAND_STATE_ACCEPTED);
       await done(CommandState.COMMAND_STATE_SUCCEEDED);

@@ -21,6 +21,7 @@ import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { CommandResult, CommandSpec, CommandState, commandStateFromJSON, commandStateToJSON } from "./command.js";
 import { HostFacts } from "./device.js";
+import { IocMatch, ResponseOutcome, ScanProgress } from "./ioc.js";
 import { IsolationDirective, IsolationSettings, ObservedIsolation } from "./isolation.js";
 import { NetworkEndpoint } from "./network.js";
 import { LocalReleaseSettings } from "./policy.js";
@@ -37,8 +38,10 @@ export enum Capability {
   CAPABILITY_SELF_TEST = 3,
   /** CAPABILITY_COLLECT_CONNECTIONS - CollectConnectionsCommand. */
   CAPABILITY_COLLECT_CONNECTIONS = 4,
-  /** CAPABILITY_IOC_SCAN - IocScanCommand. */
+  /** CAPABILITY_IOC_SCAN - IocScanCommand, with documents by hash, pause and resume. */
   CAPABILITY_IOC_SCAN = 5,
+  /** CAPABILITY_QUARANTINE - ListQuarantineCommand and RestoreQuarantinedCommand. */
+  CAPABILITY_QUARANTINE = 6,
   UNRECOGNIZED = -1,
 }
 
@@ -62,6 +65,9 @@ export function capabilityFromJSON(object: any): Capability {
     case 5:
     case "CAPABILITY_IOC_SCAN":
       return Capability.CAPABILITY_IOC_SCAN;
+    case 6:
+    case "CAPABILITY_QUARANTINE":
+      return Capability.CAPABILITY_QUARANTINE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -83,6 +89,8 @@ export function capabilityToJSON(object: Capability): string {
       return "CAPABILITY_COLLECT_CONNECTIONS";
     case Capability.CAPABILITY_IOC_SCAN:
       return "CAPABILITY_IOC_SCAN";
+    case Capability.CAPABILITY_QUARANTINE:
+      return "CAPABILITY_QUARANTINE";
     case Capability.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -168,6 +176,9 @@ export interface ConnectRequest {
     | //
     /** The agent is about to close the stream on purpose. */
     { $case: "goodbye"; value: Goodbye }
+    | //
+    /** Ask for the content of indicator documents. */
+    { $case: "iocDocumentRequest"; value: IocDocumentRequest }
     | undefined;
 }
 
@@ -209,6 +220,15 @@ export interface ConnectResponse {
     | //
     /** Allows the agent that many more unacknowledged events. */
     { $case: "credit"; value: Credit }
+    | //
+    /** Answer to one hash of an IocDocumentRequest. */
+    { $case: "iocDocumentContent"; value: IocDocumentContent }
+    | //
+    /** Stop a job for now. */
+    { $case: "pauseCommand"; value: PauseCommandOrder }
+    | //
+    /** Let a paused job go on. */
+    { $case: "resumeCommand"; value: ResumeCommandOrder }
     | undefined;
 }
 
@@ -370,13 +390,45 @@ export interface CommandOrder {
     | Duration
     | undefined;
   /** The work. An unknown case is answered with REJECTED. */
-  spec: CommandSpec | undefined;
+  spec:
+    | CommandSpec
+    | undefined;
+  /** Not to be started before this, server clock. Absent: at once. */
+  notBefore: Timestamp | undefined;
 }
 
 /** Stop a job. */
 export interface CancelCommandOrder {
   /** Id of the command. */
   id: string;
+}
+
+/** Stop a job for now. One that has not started will wait when its time comes. */
+export interface PauseCommandOrder {
+  /** Id of the command. */
+  id: string;
+}
+
+/** Let a paused job go on. */
+export interface ResumeCommandOrder {
+  /** Id of the command. */
+  id: string;
+}
+
+/** Ask for the content of indicator documents. */
+export interface IocDocumentRequest {
+  /** SHA-256, 32 bytes each. At most 100; the answers come one by one. */
+  hashes: Buffer[];
+}
+
+/** Content of one indicator document. */
+export interface IocDocumentContent {
+  /** SHA-256 that was asked for, 32 bytes. */
+  hash: Buffer;
+  /** Content, up to 2 MiB. The agent keeps it only if it has that hash. */
+  content: Buffer;
+  /** Empty: `content` is there. Otherwise why not, for example that the document was deleted. */
+  error: string;
 }
 
 /** A step of a command. The final one is repeated on every stream until the server has it. */
@@ -389,8 +441,12 @@ export interface CommandUpdate {
   progressPercent: number;
   /** Why it failed or was rejected, up to 1000 characters. */
   error: string;
-  /** What it found, with SUCCEEDED. */
-  result: CommandResult | undefined;
+  /** What it found, with SUCCEEDED; of a scan that ended otherwise, what it had found by then. */
+  result:
+    | CommandResult
+    | undefined;
+  /** How far a scan has come. */
+  progress: ScanProgress | undefined;
 }
 
 /** Something that happened on the device. Kept on disk until acknowledged. */
@@ -442,6 +498,12 @@ export interface DetectionFound {
   detailsJson: string;
   /** Isolation that it started. Empty: none. */
   isolationId: string;
+  /** With source `ioc-scan`: document, tree and items that matched. */
+  iocMatch:
+    | IocMatch
+    | undefined;
+  /** What the device did about it. */
+  responses: ResponseOutcome[];
 }
 
 /** A local release was refused. */
@@ -552,6 +614,9 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       case "goodbye":
         Goodbye.encode(message.payload.value, writer.uint32(74).fork()).join();
         break;
+      case "iocDocumentRequest":
+        IocDocumentRequest.encode(message.payload.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -644,6 +709,17 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             message.payload = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.payload = {
+              $case: "iocDocumentRequest",
+              value: IocDocumentRequest.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -680,6 +756,10 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         ? { $case: "certificateRequest", value: CertificateRequest.fromJSON(object.certificate_request) }
         : isSet(object.goodbye)
         ? { $case: "goodbye", value: Goodbye.fromJSON(object.goodbye) }
+        : isSet(object.iocDocumentRequest)
+        ? { $case: "iocDocumentRequest", value: IocDocumentRequest.fromJSON(object.iocDocumentRequest) }
+        : isSet(object.ioc_document_request)
+        ? { $case: "iocDocumentRequest", value: IocDocumentRequest.fromJSON(object.ioc_document_request) }
         : undefined,
     };
   },
@@ -706,6 +786,8 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       obj.certificateRequest = CertificateRequest.toJSON(message.payload.value);
     } else if (message.payload?.$case === "goodbye") {
       obj.goodbye = Goodbye.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "iocDocumentRequest") {
+      obj.iocDocumentRequest = IocDocumentRequest.toJSON(message.payload.value);
     }
     return obj;
   },
@@ -763,6 +845,15 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         }
         break;
       }
+      case "iocDocumentRequest": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = {
+            $case: "iocDocumentRequest",
+            value: IocDocumentRequest.fromPartial(object.payload.value),
+          };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -816,6 +907,15 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         break;
       case "credit":
         Credit.encode(message.payload.value, writer.uint32(98).fork()).join();
+        break;
+      case "iocDocumentContent":
+        IocDocumentContent.encode(message.payload.value, writer.uint32(106).fork()).join();
+        break;
+      case "pauseCommand":
+        PauseCommandOrder.encode(message.payload.value, writer.uint32(114).fork()).join();
+        break;
+      case "resumeCommand":
+        ResumeCommandOrder.encode(message.payload.value, writer.uint32(122).fork()).join();
         break;
     }
     return writer;
@@ -930,6 +1030,33 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.payload = { $case: "credit", value: Credit.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.payload = {
+              $case: "iocDocumentContent",
+              value: IocDocumentContent.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.payload = { $case: "pauseCommand", value: PauseCommandOrder.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.payload = { $case: "resumeCommand", value: ResumeCommandOrder.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -978,6 +1105,18 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         ? { $case: "drain", value: Drain.fromJSON(object.drain) }
         : isSet(object.credit)
         ? { $case: "credit", value: Credit.fromJSON(object.credit) }
+        : isSet(object.iocDocumentContent)
+        ? { $case: "iocDocumentContent", value: IocDocumentContent.fromJSON(object.iocDocumentContent) }
+        : isSet(object.ioc_document_content)
+        ? { $case: "iocDocumentContent", value: IocDocumentContent.fromJSON(object.ioc_document_content) }
+        : isSet(object.pauseCommand)
+        ? { $case: "pauseCommand", value: PauseCommandOrder.fromJSON(object.pauseCommand) }
+        : isSet(object.pause_command)
+        ? { $case: "pauseCommand", value: PauseCommandOrder.fromJSON(object.pause_command) }
+        : isSet(object.resumeCommand)
+        ? { $case: "resumeCommand", value: ResumeCommandOrder.fromJSON(object.resumeCommand) }
+        : isSet(object.resume_command)
+        ? { $case: "resumeCommand", value: ResumeCommandOrder.fromJSON(object.resume_command) }
         : undefined,
     };
   },
@@ -1010,6 +1149,12 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       obj.drain = Drain.toJSON(message.payload.value);
     } else if (message.payload?.$case === "credit") {
       obj.credit = Credit.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "iocDocumentContent") {
+      obj.iocDocumentContent = IocDocumentContent.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "pauseCommand") {
+      obj.pauseCommand = PauseCommandOrder.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "resumeCommand") {
+      obj.resumeCommand = ResumeCommandOrder.toJSON(message.payload.value);
     }
     return obj;
   },
@@ -1079,6 +1224,27 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "credit": {
         if (object.payload?.value !== undefined && object.payload?.value !== null) {
           message.payload = { $case: "credit", value: Credit.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "iocDocumentContent": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = {
+            $case: "iocDocumentContent",
+            value: IocDocumentContent.fromPartial(object.payload.value),
+          };
+        }
+        break;
+      }
+      case "pauseCommand": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "pauseCommand", value: PauseCommandOrder.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "resumeCommand": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "resumeCommand", value: ResumeCommandOrder.fromPartial(object.payload.value) };
         }
         break;
       }
@@ -2369,7 +2535,7 @@ export const StateConfirmation: MessageFns<StateConfirmation> = {
 };
 
 function createBaseCommandOrder(): CommandOrder {
-  return { id: "", attempt: 0, expiresAt: undefined, runTimeout: undefined, spec: undefined };
+  return { id: "", attempt: 0, expiresAt: undefined, runTimeout: undefined, spec: undefined, notBefore: undefined };
 }
 
 export const CommandOrder: MessageFns<CommandOrder> = {
@@ -2388,6 +2554,9 @@ export const CommandOrder: MessageFns<CommandOrder> = {
     }
     if (message.spec !== undefined) {
       CommandSpec.encode(message.spec, writer.uint32(42).fork()).join();
+    }
+    if (message.notBefore !== undefined) {
+      Timestamp.encode(message.notBefore, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2445,6 +2614,14 @@ export const CommandOrder: MessageFns<CommandOrder> = {
             message.spec = CommandSpec.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.notBefore = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2472,6 +2649,11 @@ export const CommandOrder: MessageFns<CommandOrder> = {
         ? Duration.fromJSON(object.run_timeout)
         : undefined,
       spec: isSet(object.spec) ? CommandSpec.fromJSON(object.spec) : undefined,
+      notBefore: isSet(object.notBefore)
+        ? fromJsonTimestamp(object.notBefore)
+        : isSet(object.not_before)
+        ? fromJsonTimestamp(object.not_before)
+        : undefined,
     };
   },
 
@@ -2492,6 +2674,9 @@ export const CommandOrder: MessageFns<CommandOrder> = {
     if (message.spec !== undefined) {
       obj.spec = CommandSpec.toJSON(message.spec);
     }
+    if (message.notBefore !== undefined) {
+      obj.notBefore = fromTimestamp(message.notBefore).toISOString();
+    }
     return obj;
   },
 
@@ -2510,6 +2695,9 @@ export const CommandOrder: MessageFns<CommandOrder> = {
       : undefined;
     message.spec = (object.spec !== undefined && object.spec !== null)
       ? CommandSpec.fromPartial(object.spec)
+      : undefined;
+    message.notBefore = (object.notBefore !== undefined && object.notBefore !== null)
+      ? Timestamp.fromPartial(object.notBefore)
       : undefined;
     return message;
   },
@@ -2582,8 +2770,314 @@ export const CancelCommandOrder: MessageFns<CancelCommandOrder> = {
   },
 };
 
+function createBasePauseCommandOrder(): PauseCommandOrder {
+  return { id: "" };
+}
+
+export const PauseCommandOrder: MessageFns<PauseCommandOrder> = {
+  encode(message: PauseCommandOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseCommandOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseCommandOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseCommandOrder {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: PauseCommandOrder): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PauseCommandOrder>, I>>(base?: I): PauseCommandOrder {
+    return PauseCommandOrder.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseCommandOrder>, I>>(object: I): PauseCommandOrder {
+    const message = createBasePauseCommandOrder();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeCommandOrder(): ResumeCommandOrder {
+  return { id: "" };
+}
+
+export const ResumeCommandOrder: MessageFns<ResumeCommandOrder> = {
+  encode(message: ResumeCommandOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeCommandOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeCommandOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeCommandOrder {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: ResumeCommandOrder): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResumeCommandOrder>, I>>(base?: I): ResumeCommandOrder {
+    return ResumeCommandOrder.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeCommandOrder>, I>>(object: I): ResumeCommandOrder {
+    const message = createBaseResumeCommandOrder();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseIocDocumentRequest(): IocDocumentRequest {
+  return { hashes: [] };
+}
+
+export const IocDocumentRequest: MessageFns<IocDocumentRequest> = {
+  encode(message: IocDocumentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hashes) {
+      writer.uint32(10).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IocDocumentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIocDocumentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hashes.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IocDocumentRequest {
+    return {
+      hashes: globalThis.Array.isArray(object?.hashes)
+        ? object.hashes.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
+    };
+  },
+
+  toJSON(message: IocDocumentRequest): unknown {
+    const obj: any = {};
+    if (message.hashes?.length) {
+      obj.hashes = message.hashes.map((e) => base64FromBytes(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<IocDocumentRequest>, I>>(base?: I): IocDocumentRequest {
+    return IocDocumentRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IocDocumentRequest>, I>>(object: I): IocDocumentRequest {
+    const message = createBaseIocDocumentRequest();
+    message.hashes = object.hashes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseIocDocumentContent(): IocDocumentContent {
+  return { hash: Buffer.alloc(0), content: Buffer.alloc(0), error: "" };
+}
+
+export const IocDocumentContent: MessageFns<IocDocumentContent> = {
+  encode(message: IocDocumentContent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hash.length !== 0) {
+      writer.uint32(10).bytes(message.hash);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(18).bytes(message.content);
+    }
+    if (message.error !== "") {
+      writer.uint32(26).string(message.error);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IocDocumentContent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIocDocumentContent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IocDocumentContent {
+    return {
+      hash: isSet(object.hash) ? Buffer.from(bytesFromBase64(object.hash)) : Buffer.alloc(0),
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+      error: isSet(object.error) ? globalThis.String(object.error) : "",
+    };
+  },
+
+  toJSON(message: IocDocumentContent): unknown {
+    const obj: any = {};
+    if (message.hash.length !== 0) {
+      obj.hash = base64FromBytes(message.hash);
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    if (message.error !== "") {
+      obj.error = message.error;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<IocDocumentContent>, I>>(base?: I): IocDocumentContent {
+    return IocDocumentContent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IocDocumentContent>, I>>(object: I): IocDocumentContent {
+    const message = createBaseIocDocumentContent();
+    message.hash = object.hash ?? Buffer.alloc(0);
+    message.content = object.content ?? Buffer.alloc(0);
+    message.error = object.error ?? "";
+    return message;
+  },
+};
+
 function createBaseCommandUpdate(): CommandUpdate {
-  return { id: "", state: 0, progressPercent: 0, error: "", result: undefined };
+  return { id: "", state: 0, progressPercent: 0, error: "", result: undefined, progress: undefined };
 }
 
 export const CommandUpdate: MessageFns<CommandUpdate> = {
@@ -2602,6 +3096,9 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
     }
     if (message.result !== undefined) {
       CommandResult.encode(message.result, writer.uint32(42).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      ScanProgress.encode(message.progress, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2659,6 +3156,14 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
             message.result = CommandResult.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.progress = ScanProgress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2682,6 +3187,7 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
         : 0,
       error: isSet(object.error) ? globalThis.String(object.error) : "",
       result: isSet(object.result) ? CommandResult.fromJSON(object.result) : undefined,
+      progress: isSet(object.progress) ? ScanProgress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -2702,6 +3208,9 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
     if (message.result !== undefined) {
       obj.result = CommandResult.toJSON(message.result);
     }
+    if (message.progress !== undefined) {
+      obj.progress = ScanProgress.toJSON(message.progress);
+    }
     return obj;
   },
 
@@ -2716,6 +3225,9 @@ export const CommandUpdate: MessageFns<CommandUpdate> = {
     message.error = object.error ?? "";
     message.result = (object.result !== undefined && object.result !== null)
       ? CommandResult.fromPartial(object.result)
+      : undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? ScanProgress.fromPartial(object.progress)
       : undefined;
     return message;
   },
@@ -3071,7 +3583,7 @@ export const TamperDetected: MessageFns<TamperDetected> = {
 };
 
 function createBaseDetectionFound(): DetectionFound {
-  return { source: "", ruleId: "", detailsJson: "", isolationId: "" };
+  return { source: "", ruleId: "", detailsJson: "", isolationId: "", iocMatch: undefined, responses: [] };
 }
 
 export const DetectionFound: MessageFns<DetectionFound> = {
@@ -3087,6 +3599,12 @@ export const DetectionFound: MessageFns<DetectionFound> = {
     }
     if (message.isolationId !== "") {
       writer.uint32(34).string(message.isolationId);
+    }
+    if (message.iocMatch !== undefined) {
+      IocMatch.encode(message.iocMatch, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.responses) {
+      ResponseOutcome.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3136,6 +3654,22 @@ export const DetectionFound: MessageFns<DetectionFound> = {
             message.isolationId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.iocMatch = IocMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.responses.push(ResponseOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3166,6 +3700,14 @@ export const DetectionFound: MessageFns<DetectionFound> = {
         : isSet(object.isolation_id)
         ? globalThis.String(object.isolation_id)
         : "",
+      iocMatch: isSet(object.iocMatch)
+        ? IocMatch.fromJSON(object.iocMatch)
+        : isSet(object.ioc_match)
+        ? IocMatch.fromJSON(object.ioc_match)
+        : undefined,
+      responses: globalThis.Array.isArray(object?.responses)
+        ? object.responses.map((e: any) => ResponseOutcome.fromJSON(e))
+        : [],
     };
   },
 
@@ -3183,6 +3725,12 @@ export const DetectionFound: MessageFns<DetectionFound> = {
     if (message.isolationId !== "") {
       obj.isolationId = message.isolationId;
     }
+    if (message.iocMatch !== undefined) {
+      obj.iocMatch = IocMatch.toJSON(message.iocMatch);
+    }
+    if (message.responses?.length) {
+      obj.responses = message.responses.map((e) => ResponseOutcome.toJSON(e));
+    }
     return obj;
   },
 
@@ -3195,6 +3743,10 @@ export const DetectionFound: MessageFns<DetectionFound> = {
     message.ruleId = object.ruleId ?? "";
     message.detailsJson = object.detailsJson ?? "";
     message.isolationId = object.isolationId ?? "";
+    message.iocMatch = (object.iocMatch !== undefined && object.iocMatch !== null)
+      ? IocMatch.fromPartial(object.iocMatch)
+      : undefined;
+    message.responses = object.responses?.map((e) => ResponseOutcome.fromPartial(e)) || [];
     return message;
   },
 };

@@ -7,6 +7,8 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { IocMatch, ResponseOutcome } from "./ioc.js";
+import { IsolationState, isolationStateFromJSON, isolationStateToJSON } from "./isolation.js";
 
 /** Where an alert stands. */
 export enum AlertState {
@@ -61,7 +63,7 @@ export interface Alert {
   source: string;
   /** Document or rule. */
   ruleId: string;
-  /** What matched, as a JSON object. */
+  /** What matched, as a JSON object, as another tool reported it. Empty for `ioc-scan`: see ioc_match. */
   detailsJson: string;
   /** When it happened, device clock. */
   occurredAt:
@@ -75,6 +77,26 @@ export interface Alert {
   comments: AlertComment[];
   /** Changes with every change of the record. */
   etag: string;
+  /** Name of the device, as it is now. Empty: the device was removed. */
+  deviceName: string;
+  /** One line for a list: the document's title, or the rule. */
+  title: string;
+  /** When the server stored it. */
+  receivedAt:
+    | Timestamp
+    | undefined;
+  /** With source `ioc-scan`: document, tree and items that matched. */
+  iocMatch:
+    | IocMatch
+    | undefined;
+  /** What the device did about it. */
+  responses: ResponseOutcome[];
+  /** State of the device's isolation by its last report. */
+  deviceIsolation: IsolationState;
+  /** Operator who closed it. Empty: open. */
+  closedBy: string;
+  /** When it was closed. Absent: open. */
+  closedAt: Timestamp | undefined;
 }
 
 /** What an operator wrote about an alert. */
@@ -101,6 +123,14 @@ function createBaseAlert(): Alert {
     isolationId: "",
     comments: [],
     etag: "",
+    deviceName: "",
+    title: "",
+    receivedAt: undefined,
+    iocMatch: undefined,
+    responses: [],
+    deviceIsolation: 0,
+    closedBy: "",
+    closedAt: undefined,
   };
 }
 
@@ -135,6 +165,30 @@ export const Alert: MessageFns<Alert> = {
     }
     if (message.etag !== "") {
       writer.uint32(82).string(message.etag);
+    }
+    if (message.deviceName !== "") {
+      writer.uint32(90).string(message.deviceName);
+    }
+    if (message.title !== "") {
+      writer.uint32(98).string(message.title);
+    }
+    if (message.receivedAt !== undefined) {
+      Timestamp.encode(message.receivedAt, writer.uint32(106).fork()).join();
+    }
+    if (message.iocMatch !== undefined) {
+      IocMatch.encode(message.iocMatch, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.responses) {
+      ResponseOutcome.encode(v!, writer.uint32(122).fork()).join();
+    }
+    if (message.deviceIsolation !== 0) {
+      writer.uint32(128).int32(message.deviceIsolation);
+    }
+    if (message.closedBy !== "") {
+      writer.uint32(138).string(message.closedBy);
+    }
+    if (message.closedAt !== undefined) {
+      Timestamp.encode(message.closedAt, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -232,6 +286,70 @@ export const Alert: MessageFns<Alert> = {
             message.etag = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.deviceName = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.receivedAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.iocMatch = IocMatch.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.responses.push(ResponseOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.deviceIsolation = reader.int32() as any;
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.closedBy = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.closedAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -278,6 +396,40 @@ export const Alert: MessageFns<Alert> = {
         ? object.comments.map((e: any) => AlertComment.fromJSON(e))
         : [],
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      deviceName: isSet(object.deviceName)
+        ? globalThis.String(object.deviceName)
+        : isSet(object.device_name)
+        ? globalThis.String(object.device_name)
+        : "",
+      title: isSet(object.title) ? globalThis.String(object.title) : "",
+      receivedAt: isSet(object.receivedAt)
+        ? fromJsonTimestamp(object.receivedAt)
+        : isSet(object.received_at)
+        ? fromJsonTimestamp(object.received_at)
+        : undefined,
+      iocMatch: isSet(object.iocMatch)
+        ? IocMatch.fromJSON(object.iocMatch)
+        : isSet(object.ioc_match)
+        ? IocMatch.fromJSON(object.ioc_match)
+        : undefined,
+      responses: globalThis.Array.isArray(object?.responses)
+        ? object.responses.map((e: any) => ResponseOutcome.fromJSON(e))
+        : [],
+      deviceIsolation: isSet(object.deviceIsolation)
+        ? isolationStateFromJSON(object.deviceIsolation)
+        : isSet(object.device_isolation)
+        ? isolationStateFromJSON(object.device_isolation)
+        : 0,
+      closedBy: isSet(object.closedBy)
+        ? globalThis.String(object.closedBy)
+        : isSet(object.closed_by)
+        ? globalThis.String(object.closed_by)
+        : "",
+      closedAt: isSet(object.closedAt)
+        ? fromJsonTimestamp(object.closedAt)
+        : isSet(object.closed_at)
+        ? fromJsonTimestamp(object.closed_at)
+        : undefined,
     };
   },
 
@@ -313,6 +465,30 @@ export const Alert: MessageFns<Alert> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.deviceName !== "") {
+      obj.deviceName = message.deviceName;
+    }
+    if (message.title !== "") {
+      obj.title = message.title;
+    }
+    if (message.receivedAt !== undefined) {
+      obj.receivedAt = fromTimestamp(message.receivedAt).toISOString();
+    }
+    if (message.iocMatch !== undefined) {
+      obj.iocMatch = IocMatch.toJSON(message.iocMatch);
+    }
+    if (message.responses?.length) {
+      obj.responses = message.responses.map((e) => ResponseOutcome.toJSON(e));
+    }
+    if (message.deviceIsolation !== 0) {
+      obj.deviceIsolation = isolationStateToJSON(message.deviceIsolation);
+    }
+    if (message.closedBy !== "") {
+      obj.closedBy = message.closedBy;
+    }
+    if (message.closedAt !== undefined) {
+      obj.closedAt = fromTimestamp(message.closedAt).toISOString();
+    }
     return obj;
   },
 
@@ -333,6 +509,20 @@ export const Alert: MessageFns<Alert> = {
     message.isolationId = object.isolationId ?? "";
     message.comments = object.comments?.map((e) => AlertComment.fromPartial(e)) || [];
     message.etag = object.etag ?? "";
+    message.deviceName = object.deviceName ?? "";
+    message.title = object.title ?? "";
+    message.receivedAt = (object.receivedAt !== undefined && object.receivedAt !== null)
+      ? Timestamp.fromPartial(object.receivedAt)
+      : undefined;
+    message.iocMatch = (object.iocMatch !== undefined && object.iocMatch !== null)
+      ? IocMatch.fromPartial(object.iocMatch)
+      : undefined;
+    message.responses = object.responses?.map((e) => ResponseOutcome.fromPartial(e)) || [];
+    message.deviceIsolation = object.deviceIsolation ?? 0;
+    message.closedBy = object.closedBy ?? "";
+    message.closedAt = (object.closedAt !== undefined && object.closedAt !== null)
+      ? Timestamp.fromPartial(object.closedAt)
+      : undefined;
     return message;
   },
 };

@@ -20,6 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../google/protobuf/duration.js";
 import { Alert, AlertState, alertStateFromJSON, alertStateToJSON } from "./alert.js";
 import { DeviceOrder } from "./isolation_service.js";
 
@@ -45,6 +46,10 @@ export interface ListAlertsRequest {
   pageSize: number;
   /** `next_page_token` of the answer before. */
   pageToken: string;
+  /** Detector. Default empty: all. */
+  source: string;
+  /** IOC scan task by id. Default empty: all. */
+  taskId: string;
 }
 
 /** Response of ListAlerts. */
@@ -59,6 +64,8 @@ export interface ListAlertsResponse {
 export interface WatchAlertsRequest {
   /** Device id or name. Default empty: all. */
   device: string;
+  /** Whether to begin with the alerts that are open. Default false. */
+  withOpen: boolean;
 }
 
 /** One new or changed alert. */
@@ -89,6 +96,8 @@ export interface CloseAlertRequest {
   id: string;
   /** As in CommentAlertRequest. */
   requestId: string;
+  /** A last comment, up to 10000 characters. Default empty: none. */
+  comment: string;
 }
 
 /** Response of CloseAlert. */
@@ -105,6 +114,8 @@ export interface IsolateFromAlertRequest {
   reason: string;
   /** As in CommentAlertRequest. */
   requestId: string;
+  /** As in IsolateDevicesRequest. */
+  releaseDelay: Duration | undefined;
 }
 
 /** Response of IsolateFromAlert. */
@@ -248,7 +259,7 @@ export const GetAlertResponse: MessageFns<GetAlertResponse> = {
 };
 
 function createBaseListAlertsRequest(): ListAlertsRequest {
-  return { device: "", state: 0, pageSize: 0, pageToken: "" };
+  return { device: "", state: 0, pageSize: 0, pageToken: "", source: "", taskId: "" };
 }
 
 export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
@@ -264,6 +275,12 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(34).string(message.pageToken);
+    }
+    if (message.source !== "") {
+      writer.uint32(42).string(message.source);
+    }
+    if (message.taskId !== "") {
+      writer.uint32(50).string(message.taskId);
     }
     return writer;
   },
@@ -313,6 +330,22 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -339,6 +372,12 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      source: isSet(object.source) ? globalThis.String(object.source) : "",
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
     };
   },
 
@@ -356,6 +395,12 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.source !== "") {
+      obj.source = message.source;
+    }
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
     return obj;
   },
 
@@ -368,6 +413,8 @@ export const ListAlertsRequest: MessageFns<ListAlertsRequest> = {
     message.state = object.state ?? 0;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.source = object.source ?? "";
+    message.taskId = object.taskId ?? "";
     return message;
   },
 };
@@ -462,13 +509,16 @@ export const ListAlertsResponse: MessageFns<ListAlertsResponse> = {
 };
 
 function createBaseWatchAlertsRequest(): WatchAlertsRequest {
-  return { device: "" };
+  return { device: "", withOpen: false };
 }
 
 export const WatchAlertsRequest: MessageFns<WatchAlertsRequest> = {
   encode(message: WatchAlertsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.device !== "") {
       writer.uint32(10).string(message.device);
+    }
+    if (message.withOpen !== false) {
+      writer.uint32(16).bool(message.withOpen);
     }
     return writer;
   },
@@ -494,6 +544,14 @@ export const WatchAlertsRequest: MessageFns<WatchAlertsRequest> = {
             message.device = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.withOpen = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -507,13 +565,23 @@ export const WatchAlertsRequest: MessageFns<WatchAlertsRequest> = {
   },
 
   fromJSON(object: any): WatchAlertsRequest {
-    return { device: isSet(object.device) ? globalThis.String(object.device) : "" };
+    return {
+      device: isSet(object.device) ? globalThis.String(object.device) : "",
+      withOpen: isSet(object.withOpen)
+        ? globalThis.Boolean(object.withOpen)
+        : isSet(object.with_open)
+        ? globalThis.Boolean(object.with_open)
+        : false,
+    };
   },
 
   toJSON(message: WatchAlertsRequest): unknown {
     const obj: any = {};
     if (message.device !== "") {
       obj.device = message.device;
+    }
+    if (message.withOpen !== false) {
+      obj.withOpen = message.withOpen;
     }
     return obj;
   },
@@ -524,6 +592,7 @@ export const WatchAlertsRequest: MessageFns<WatchAlertsRequest> = {
   fromPartial<I extends Exact<DeepPartial<WatchAlertsRequest>, I>>(object: I): WatchAlertsRequest {
     const message = createBaseWatchAlertsRequest();
     message.device = object.device ?? "";
+    message.withOpen = object.withOpen ?? false;
     return message;
   },
 };
@@ -768,7 +837,7 @@ export const CommentAlertResponse: MessageFns<CommentAlertResponse> = {
 };
 
 function createBaseCloseAlertRequest(): CloseAlertRequest {
-  return { id: "", requestId: "" };
+  return { id: "", requestId: "", comment: "" };
 }
 
 export const CloseAlertRequest: MessageFns<CloseAlertRequest> = {
@@ -778,6 +847,9 @@ export const CloseAlertRequest: MessageFns<CloseAlertRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.comment !== "") {
+      writer.uint32(26).string(message.comment);
     }
     return writer;
   },
@@ -811,6 +883,14 @@ export const CloseAlertRequest: MessageFns<CloseAlertRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.comment = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -831,6 +911,7 @@ export const CloseAlertRequest: MessageFns<CloseAlertRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      comment: isSet(object.comment) ? globalThis.String(object.comment) : "",
     };
   },
 
@@ -842,6 +923,9 @@ export const CloseAlertRequest: MessageFns<CloseAlertRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.comment !== "") {
+      obj.comment = message.comment;
+    }
     return obj;
   },
 
@@ -852,6 +936,7 @@ export const CloseAlertRequest: MessageFns<CloseAlertRequest> = {
     const message = createBaseCloseAlertRequest();
     message.id = object.id ?? "";
     message.requestId = object.requestId ?? "";
+    message.comment = object.comment ?? "";
     return message;
   },
 };
@@ -924,7 +1009,7 @@ export const CloseAlertResponse: MessageFns<CloseAlertResponse> = {
 };
 
 function createBaseIsolateFromAlertRequest(): IsolateFromAlertRequest {
-  return { id: "", reason: "", requestId: "" };
+  return { id: "", reason: "", requestId: "", releaseDelay: undefined };
 }
 
 export const IsolateFromAlertRequest: MessageFns<IsolateFromAlertRequest> = {
@@ -937,6 +1022,9 @@ export const IsolateFromAlertRequest: MessageFns<IsolateFromAlertRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.releaseDelay !== undefined) {
+      Duration.encode(message.releaseDelay, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -978,6 +1066,14 @@ export const IsolateFromAlertRequest: MessageFns<IsolateFromAlertRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.releaseDelay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -999,6 +1095,11 @@ export const IsolateFromAlertRequest: MessageFns<IsolateFromAlertRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      releaseDelay: isSet(object.releaseDelay)
+        ? Duration.fromJSON(object.releaseDelay)
+        : isSet(object.release_delay)
+        ? Duration.fromJSON(object.release_delay)
+        : undefined,
     };
   },
 
@@ -1013,6 +1114,9 @@ export const IsolateFromAlertRequest: MessageFns<IsolateFromAlertRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.releaseDelay !== undefined) {
+      obj.releaseDelay = Duration.toJSON(message.releaseDelay);
+    }
     return obj;
   },
 
@@ -1024,6 +1128,9 @@ export const IsolateFromAlertRequest: MessageFns<IsolateFromAlertRequest> = {
     message.id = object.id ?? "";
     message.reason = object.reason ?? "";
     message.requestId = object.requestId ?? "";
+    message.releaseDelay = (object.releaseDelay !== undefined && object.releaseDelay !== null)
+      ? Duration.fromPartial(object.releaseDelay)
+      : undefined;
     return message;
   },
 };
@@ -1120,7 +1227,10 @@ export const AlertServiceService = {
     responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
   },
-  /** New and changed alerts as they happen. Role viewer. */
+  /**
+   * New and changed alerts as they happen; with `with_open` first those that are open, oldest first. Role viewer. Errors:
+   * NOT_FOUND.
+   */
   watchAlerts: {
     path: "/cordon.v1.AlertService/WatchAlerts" as const,
     requestStream: false as const,
@@ -1170,7 +1280,10 @@ export interface AlertServiceServer extends UntypedServiceImplementation {
   getAlert: handleUnaryCall<GetAlertRequest, GetAlertResponse>;
   /** Lists alerts, newest first. Role viewer. */
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
-  /** New and changed alerts as they happen. Role viewer. */
+  /**
+   * New and changed alerts as they happen; with `with_open` first those that are open, oldest first. Role viewer. Errors:
+   * NOT_FOUND.
+   */
   watchAlerts: handleServerStreamingCall<WatchAlertsRequest, WatchAlertsResponse>;
   /** Adds a comment. Role operator. Errors: NOT_FOUND. */
   commentAlert: handleUnaryCall<CommentAlertRequest, CommentAlertResponse>;
@@ -1213,7 +1326,10 @@ export interface AlertServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
   ): ClientUnaryCall;
-  /** New and changed alerts as they happen. Role viewer. */
+  /**
+   * New and changed alerts as they happen; with `with_open` first those that are open, oldest first. Role viewer. Errors:
+   * NOT_FOUND.
+   */
   watchAlerts(request: WatchAlertsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchAlertsResponse>;
   watchAlerts(
     request: WatchAlertsRequest,

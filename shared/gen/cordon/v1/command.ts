@@ -8,8 +8,10 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { IocScanSettings, ScanProgress } from "./ioc.js";
 import { ObservedIsolation } from "./isolation.js";
 import { Connection } from "./network.js";
+import { DetectionResponse } from "./task.js";
 
 /** Where a command stands. */
 export enum CommandState {
@@ -33,6 +35,8 @@ export enum CommandState {
   COMMAND_STATE_EXPIRED = 8,
   /** COMMAND_STATE_REJECTED - Final: the device does not know or may not run it; `error` says why. */
   COMMAND_STATE_REJECTED = 9,
+  /** COMMAND_STATE_PAUSED - Started, and stopped for now by an operator; ResumeCommand lets it go on. */
+  COMMAND_STATE_PAUSED = 10,
   UNRECOGNIZED = -1,
 }
 
@@ -68,6 +72,9 @@ export function commandStateFromJSON(object: any): CommandState {
     case 9:
     case "COMMAND_STATE_REJECTED":
       return CommandState.COMMAND_STATE_REJECTED;
+    case 10:
+    case "COMMAND_STATE_PAUSED":
+      return CommandState.COMMAND_STATE_PAUSED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -97,6 +104,8 @@ export function commandStateToJSON(object: CommandState): string {
       return "COMMAND_STATE_EXPIRED";
     case CommandState.COMMAND_STATE_REJECTED:
       return "COMMAND_STATE_REJECTED";
+    case CommandState.COMMAND_STATE_PAUSED:
+      return "COMMAND_STATE_PAUSED";
     case CommandState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -116,6 +125,12 @@ export interface CommandSpec {
     | //
     /** Run an IOC scan task. */
     { $case: "iocScan"; value: IocScanCommand }
+    | //
+    /** List what is in the device's quarantine. */
+    { $case: "listQuarantine"; value: ListQuarantineCommand }
+    | //
+    /** Put a file back from quarantine. */
+    { $case: "restoreQuarantined"; value: RestoreQuarantinedCommand }
     | undefined;
 }
 
@@ -127,12 +142,30 @@ export interface SelfTestCommand {
 export interface CollectConnectionsCommand {
 }
 
-/** Run an IOC scan task once. */
+/** Run an IOC scan task once. Made by RunIocScanTask and by the task's schedule, not by CreateCommand. */
 export interface IocScanCommand {
   /** Task to run. REQUIRED. */
   taskId: string;
-  /** Documents by SHA-256, 32 bytes each. At most 1000. */
+  /** Documents by SHA-256, 32 bytes each. At most 1000. The agent asks for those that it does not have. */
   documentHashes: Buffer[];
+  /** Name of the task. */
+  taskName: string;
+  /** What is scanned. Absent: the defaults. */
+  settings:
+    | IocScanSettings
+    | undefined;
+  /** What to do on a detection. Absent: report only. */
+  response: DetectionResponse | undefined;
+}
+
+/** List what is in the device's quarantine. */
+export interface ListQuarantineCommand {
+}
+
+/** Put a file back where it was, with its owner, mode and times. A file that is there now is not replaced. */
+export interface RestoreQuarantinedCommand {
+  /** Id in the device's quarantine. REQUIRED. */
+  quarantineId: string;
 }
 
 /** What a command found. */
@@ -148,6 +181,12 @@ export interface CommandResult {
     | //
     /** Of ioc_scan. */
     { $case: "iocScan"; value: IocScanResult }
+    | //
+    /** Of list_quarantine. */
+    { $case: "listQuarantine"; value: QuarantineResult }
+    | //
+    /** Of restore_quarantined: the file that was put back. */
+    { $case: "restoreQuarantined"; value: QuarantineResult }
     | undefined;
 }
 
@@ -167,10 +206,86 @@ export interface CollectConnectionsResult {
 
 /** Result of an IOC scan. */
 export interface IocScanResult {
-  /** Items looked at. */
+  /** Items looked at, files included. */
   itemsScanned: bigint;
   /** Detections; each is an alert of its own. */
   detections: number;
+  /** Files and folders looked at. */
+  filesScanned: bigint;
+  /** Bytes read to make hashes. */
+  bytesHashed: bigint;
+  /** How many detections more there were than 100 of one document or 500 of one scan: they are counted, not reported. */
+  detectionsOmitted: number;
+  /** One entry for each kind of item that the documents ask for. */
+  collectors: CollectorOutcome[];
+  /** One entry a document, at most 1000. */
+  documents: IocDocumentOutcome[];
+  /** What could not be looked at, at most 100. */
+  problems: ScanProblem[];
+  /** How many more there were. */
+  problemsOmitted: bigint;
+  /** How often the scan went on after the agent had ended in the middle of it. */
+  restarts: number;
+  /** How long it worked, pauses left out. */
+  worked: Duration | undefined;
+}
+
+/** How one kind of item fared. */
+export interface CollectorOutcome {
+  /** Kind, for example `RegistryItem`. */
+  itemType: string;
+  /** Items looked at. */
+  items: bigint;
+  /** Empty: looked at. Otherwise why not, for example `not available here: Linux has no registry`. */
+  unavailable: string;
+  /** Terms of the documents that this platform cannot tell, for example `FileItem/PEInfo/Subsystem`. They count as no match. */
+  unavailableTerms: string[];
+}
+
+/** How one document fared. */
+export interface IocDocumentOutcome {
+  /** SHA-256, 32 bytes. */
+  hash: Buffer;
+  /** Title. */
+  displayName: string;
+  /** Detections. */
+  detections: number;
+  /** Terms that count as no match. */
+  problems: number;
+  /** Empty: it was used. Otherwise why not, for example that another document of the task has the same id. */
+  refused: string;
+}
+
+/** Something that a scan could not look at. */
+export interface ScanProblem {
+  /** Path, or what else it was, up to 4096 bytes. */
+  subject: string;
+  /** Why, in one sentence. */
+  detail: string;
+}
+
+/** Files in a device's quarantine. */
+export interface QuarantineResult {
+  /** At most 1000. */
+  files: QuarantinedFile[];
+}
+
+/** One file in a device's quarantine. */
+export interface QuarantinedFile {
+  /** UUID. */
+  id: string;
+  /** Where it was. */
+  path: string;
+  /** Bytes. */
+  sizeBytes: bigint;
+  /** SHA-256, 32 bytes. */
+  sha256: Buffer;
+  /** When it was moved, device clock. */
+  quarantinedAt:
+    | Timestamp
+    | undefined;
+  /** Why: title of the document that matched. */
+  reason: string;
 }
 
 /** A one-shot job for one device, kept until it has a final state and 7 days after that. */
@@ -211,6 +326,14 @@ export interface Command {
     | undefined;
   /** How often it was written to a stream. */
   deliveryAttempts: number;
+  /** Not started before this. Absent: at once. */
+  notBefore:
+    | Timestamp
+    | undefined;
+  /** 0 to 100; 0 when not known. */
+  progressPercent: number;
+  /** How far a scan has come. Absent: it has not said, or it is no scan. */
+  progress: ScanProgress | undefined;
 }
 
 function createBaseCommandSpec(): CommandSpec {
@@ -228,6 +351,12 @@ export const CommandSpec: MessageFns<CommandSpec> = {
         break;
       case "iocScan":
         IocScanCommand.encode(message.work.value, writer.uint32(26).fork()).join();
+        break;
+      case "listQuarantine":
+        ListQuarantineCommand.encode(message.work.value, writer.uint32(34).fork()).join();
+        break;
+      case "restoreQuarantined":
+        RestoreQuarantinedCommand.encode(message.work.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -273,6 +402,25 @@ export const CommandSpec: MessageFns<CommandSpec> = {
             message.work = { $case: "iocScan", value: IocScanCommand.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.work = { $case: "listQuarantine", value: ListQuarantineCommand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.work = {
+              $case: "restoreQuarantined",
+              value: RestoreQuarantinedCommand.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -299,6 +447,14 @@ export const CommandSpec: MessageFns<CommandSpec> = {
         ? { $case: "iocScan", value: IocScanCommand.fromJSON(object.iocScan) }
         : isSet(object.ioc_scan)
         ? { $case: "iocScan", value: IocScanCommand.fromJSON(object.ioc_scan) }
+        : isSet(object.listQuarantine)
+        ? { $case: "listQuarantine", value: ListQuarantineCommand.fromJSON(object.listQuarantine) }
+        : isSet(object.list_quarantine)
+        ? { $case: "listQuarantine", value: ListQuarantineCommand.fromJSON(object.list_quarantine) }
+        : isSet(object.restoreQuarantined)
+        ? { $case: "restoreQuarantined", value: RestoreQuarantinedCommand.fromJSON(object.restoreQuarantined) }
+        : isSet(object.restore_quarantined)
+        ? { $case: "restoreQuarantined", value: RestoreQuarantinedCommand.fromJSON(object.restore_quarantined) }
         : undefined,
     };
   },
@@ -311,6 +467,10 @@ export const CommandSpec: MessageFns<CommandSpec> = {
       obj.collectConnections = CollectConnectionsCommand.toJSON(message.work.value);
     } else if (message.work?.$case === "iocScan") {
       obj.iocScan = IocScanCommand.toJSON(message.work.value);
+    } else if (message.work?.$case === "listQuarantine") {
+      obj.listQuarantine = ListQuarantineCommand.toJSON(message.work.value);
+    } else if (message.work?.$case === "restoreQuarantined") {
+      obj.restoreQuarantined = RestoreQuarantinedCommand.toJSON(message.work.value);
     }
     return obj;
   },
@@ -339,6 +499,21 @@ export const CommandSpec: MessageFns<CommandSpec> = {
       case "iocScan": {
         if (object.work?.value !== undefined && object.work?.value !== null) {
           message.work = { $case: "iocScan", value: IocScanCommand.fromPartial(object.work.value) };
+        }
+        break;
+      }
+      case "listQuarantine": {
+        if (object.work?.value !== undefined && object.work?.value !== null) {
+          message.work = { $case: "listQuarantine", value: ListQuarantineCommand.fromPartial(object.work.value) };
+        }
+        break;
+      }
+      case "restoreQuarantined": {
+        if (object.work?.value !== undefined && object.work?.value !== null) {
+          message.work = {
+            $case: "restoreQuarantined",
+            value: RestoreQuarantinedCommand.fromPartial(object.work.value),
+          };
         }
         break;
       }
@@ -452,7 +627,7 @@ export const CollectConnectionsCommand: MessageFns<CollectConnectionsCommand> = 
 };
 
 function createBaseIocScanCommand(): IocScanCommand {
-  return { taskId: "", documentHashes: [] };
+  return { taskId: "", documentHashes: [], taskName: "", settings: undefined, response: undefined };
 }
 
 export const IocScanCommand: MessageFns<IocScanCommand> = {
@@ -462,6 +637,15 @@ export const IocScanCommand: MessageFns<IocScanCommand> = {
     }
     for (const v of message.documentHashes) {
       writer.uint32(18).bytes(v!);
+    }
+    if (message.taskName !== "") {
+      writer.uint32(26).string(message.taskName);
+    }
+    if (message.settings !== undefined) {
+      IocScanSettings.encode(message.settings, writer.uint32(34).fork()).join();
+    }
+    if (message.response !== undefined) {
+      DetectionResponse.encode(message.response, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -495,6 +679,30 @@ export const IocScanCommand: MessageFns<IocScanCommand> = {
             message.documentHashes.push(Buffer.from(reader.bytes()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.taskName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.settings = IocScanSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.response = DetectionResponse.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -519,6 +727,13 @@ export const IocScanCommand: MessageFns<IocScanCommand> = {
         : globalThis.Array.isArray(object?.document_hashes)
         ? object.document_hashes.map((e: any) => Buffer.from(bytesFromBase64(e)))
         : [],
+      taskName: isSet(object.taskName)
+        ? globalThis.String(object.taskName)
+        : isSet(object.task_name)
+        ? globalThis.String(object.task_name)
+        : "",
+      settings: isSet(object.settings) ? IocScanSettings.fromJSON(object.settings) : undefined,
+      response: isSet(object.response) ? DetectionResponse.fromJSON(object.response) : undefined,
     };
   },
 
@@ -530,6 +745,15 @@ export const IocScanCommand: MessageFns<IocScanCommand> = {
     if (message.documentHashes?.length) {
       obj.documentHashes = message.documentHashes.map((e) => base64FromBytes(e));
     }
+    if (message.taskName !== "") {
+      obj.taskName = message.taskName;
+    }
+    if (message.settings !== undefined) {
+      obj.settings = IocScanSettings.toJSON(message.settings);
+    }
+    if (message.response !== undefined) {
+      obj.response = DetectionResponse.toJSON(message.response);
+    }
     return obj;
   },
 
@@ -540,6 +764,138 @@ export const IocScanCommand: MessageFns<IocScanCommand> = {
     const message = createBaseIocScanCommand();
     message.taskId = object.taskId ?? "";
     message.documentHashes = object.documentHashes?.map((e) => e) || [];
+    message.taskName = object.taskName ?? "";
+    message.settings = (object.settings !== undefined && object.settings !== null)
+      ? IocScanSettings.fromPartial(object.settings)
+      : undefined;
+    message.response = (object.response !== undefined && object.response !== null)
+      ? DetectionResponse.fromPartial(object.response)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListQuarantineCommand(): ListQuarantineCommand {
+  return {};
+}
+
+export const ListQuarantineCommand: MessageFns<ListQuarantineCommand> = {
+  encode(_: ListQuarantineCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListQuarantineCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListQuarantineCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListQuarantineCommand {
+    return {};
+  },
+
+  toJSON(_: ListQuarantineCommand): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListQuarantineCommand>, I>>(base?: I): ListQuarantineCommand {
+    return ListQuarantineCommand.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListQuarantineCommand>, I>>(_: I): ListQuarantineCommand {
+    const message = createBaseListQuarantineCommand();
+    return message;
+  },
+};
+
+function createBaseRestoreQuarantinedCommand(): RestoreQuarantinedCommand {
+  return { quarantineId: "" };
+}
+
+export const RestoreQuarantinedCommand: MessageFns<RestoreQuarantinedCommand> = {
+  encode(message: RestoreQuarantinedCommand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.quarantineId !== "") {
+      writer.uint32(10).string(message.quarantineId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreQuarantinedCommand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreQuarantinedCommand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.quarantineId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RestoreQuarantinedCommand {
+    return {
+      quarantineId: isSet(object.quarantineId)
+        ? globalThis.String(object.quarantineId)
+        : isSet(object.quarantine_id)
+        ? globalThis.String(object.quarantine_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RestoreQuarantinedCommand): unknown {
+    const obj: any = {};
+    if (message.quarantineId !== "") {
+      obj.quarantineId = message.quarantineId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RestoreQuarantinedCommand>, I>>(base?: I): RestoreQuarantinedCommand {
+    return RestoreQuarantinedCommand.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreQuarantinedCommand>, I>>(object: I): RestoreQuarantinedCommand {
+    const message = createBaseRestoreQuarantinedCommand();
+    message.quarantineId = object.quarantineId ?? "";
     return message;
   },
 };
@@ -559,6 +915,12 @@ export const CommandResult: MessageFns<CommandResult> = {
         break;
       case "iocScan":
         IocScanResult.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+      case "listQuarantine":
+        QuarantineResult.encode(message.outcome.value, writer.uint32(34).fork()).join();
+        break;
+      case "restoreQuarantined":
+        QuarantineResult.encode(message.outcome.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -604,6 +966,22 @@ export const CommandResult: MessageFns<CommandResult> = {
             message.outcome = { $case: "iocScan", value: IocScanResult.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = { $case: "listQuarantine", value: QuarantineResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.outcome = { $case: "restoreQuarantined", value: QuarantineResult.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -630,6 +1008,14 @@ export const CommandResult: MessageFns<CommandResult> = {
         ? { $case: "iocScan", value: IocScanResult.fromJSON(object.iocScan) }
         : isSet(object.ioc_scan)
         ? { $case: "iocScan", value: IocScanResult.fromJSON(object.ioc_scan) }
+        : isSet(object.listQuarantine)
+        ? { $case: "listQuarantine", value: QuarantineResult.fromJSON(object.listQuarantine) }
+        : isSet(object.list_quarantine)
+        ? { $case: "listQuarantine", value: QuarantineResult.fromJSON(object.list_quarantine) }
+        : isSet(object.restoreQuarantined)
+        ? { $case: "restoreQuarantined", value: QuarantineResult.fromJSON(object.restoreQuarantined) }
+        : isSet(object.restore_quarantined)
+        ? { $case: "restoreQuarantined", value: QuarantineResult.fromJSON(object.restore_quarantined) }
         : undefined,
     };
   },
@@ -642,6 +1028,10 @@ export const CommandResult: MessageFns<CommandResult> = {
       obj.collectConnections = CollectConnectionsResult.toJSON(message.outcome.value);
     } else if (message.outcome?.$case === "iocScan") {
       obj.iocScan = IocScanResult.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "listQuarantine") {
+      obj.listQuarantine = QuarantineResult.toJSON(message.outcome.value);
+    } else if (message.outcome?.$case === "restoreQuarantined") {
+      obj.restoreQuarantined = QuarantineResult.toJSON(message.outcome.value);
     }
     return obj;
   },
@@ -670,6 +1060,18 @@ export const CommandResult: MessageFns<CommandResult> = {
       case "iocScan": {
         if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
           message.outcome = { $case: "iocScan", value: IocScanResult.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "listQuarantine": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "listQuarantine", value: QuarantineResult.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "restoreQuarantined": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "restoreQuarantined", value: QuarantineResult.fromPartial(object.outcome.value) };
         }
         break;
       }
@@ -835,7 +1237,19 @@ export const CollectConnectionsResult: MessageFns<CollectConnectionsResult> = {
 };
 
 function createBaseIocScanResult(): IocScanResult {
-  return { itemsScanned: 0n, detections: 0 };
+  return {
+    itemsScanned: 0n,
+    detections: 0,
+    filesScanned: 0n,
+    bytesHashed: 0n,
+    detectionsOmitted: 0,
+    collectors: [],
+    documents: [],
+    problems: [],
+    problemsOmitted: 0n,
+    restarts: 0,
+    worked: undefined,
+  };
 }
 
 export const IocScanResult: MessageFns<IocScanResult> = {
@@ -848,6 +1262,42 @@ export const IocScanResult: MessageFns<IocScanResult> = {
     }
     if (message.detections !== 0) {
       writer.uint32(16).uint32(message.detections);
+    }
+    if (message.filesScanned !== 0n) {
+      if (BigInt.asUintN(64, message.filesScanned) !== message.filesScanned) {
+        throw new globalThis.Error("value provided for field message.filesScanned of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.filesScanned);
+    }
+    if (message.bytesHashed !== 0n) {
+      if (BigInt.asUintN(64, message.bytesHashed) !== message.bytesHashed) {
+        throw new globalThis.Error("value provided for field message.bytesHashed of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.bytesHashed);
+    }
+    if (message.detectionsOmitted !== 0) {
+      writer.uint32(40).uint32(message.detectionsOmitted);
+    }
+    for (const v of message.collectors) {
+      CollectorOutcome.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.documents) {
+      IocDocumentOutcome.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.problems) {
+      ScanProblem.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.problemsOmitted !== 0n) {
+      if (BigInt.asUintN(64, message.problemsOmitted) !== message.problemsOmitted) {
+        throw new globalThis.Error("value provided for field message.problemsOmitted of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.problemsOmitted);
+    }
+    if (message.restarts !== 0) {
+      writer.uint32(80).uint32(message.restarts);
+    }
+    if (message.worked !== undefined) {
+      Duration.encode(message.worked, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -881,6 +1331,78 @@ export const IocScanResult: MessageFns<IocScanResult> = {
             message.detections = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.filesScanned = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytesHashed = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.detectionsOmitted = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.collectors.push(CollectorOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.documents.push(IocDocumentOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.problems.push(ScanProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.problemsOmitted = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.restarts = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.worked = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -901,6 +1423,37 @@ export const IocScanResult: MessageFns<IocScanResult> = {
         ? BigInt(object.items_scanned)
         : 0n,
       detections: isSet(object.detections) ? globalThis.Number(object.detections) : 0,
+      filesScanned: isSet(object.filesScanned)
+        ? BigInt(object.filesScanned)
+        : isSet(object.files_scanned)
+        ? BigInt(object.files_scanned)
+        : 0n,
+      bytesHashed: isSet(object.bytesHashed)
+        ? BigInt(object.bytesHashed)
+        : isSet(object.bytes_hashed)
+        ? BigInt(object.bytes_hashed)
+        : 0n,
+      detectionsOmitted: isSet(object.detectionsOmitted)
+        ? globalThis.Number(object.detectionsOmitted)
+        : isSet(object.detections_omitted)
+        ? globalThis.Number(object.detections_omitted)
+        : 0,
+      collectors: globalThis.Array.isArray(object?.collectors)
+        ? object.collectors.map((e: any) => CollectorOutcome.fromJSON(e))
+        : [],
+      documents: globalThis.Array.isArray(object?.documents)
+        ? object.documents.map((e: any) => IocDocumentOutcome.fromJSON(e))
+        : [],
+      problems: globalThis.Array.isArray(object?.problems)
+        ? object.problems.map((e: any) => ScanProblem.fromJSON(e))
+        : [],
+      problemsOmitted: isSet(object.problemsOmitted)
+        ? BigInt(object.problemsOmitted)
+        : isSet(object.problems_omitted)
+        ? BigInt(object.problems_omitted)
+        : 0n,
+      restarts: isSet(object.restarts) ? globalThis.Number(object.restarts) : 0,
+      worked: isSet(object.worked) ? Duration.fromJSON(object.worked) : undefined,
     };
   },
 
@@ -911,6 +1464,33 @@ export const IocScanResult: MessageFns<IocScanResult> = {
     }
     if (message.detections !== 0) {
       obj.detections = Math.round(message.detections);
+    }
+    if (message.filesScanned !== 0n) {
+      obj.filesScanned = message.filesScanned.toString();
+    }
+    if (message.bytesHashed !== 0n) {
+      obj.bytesHashed = message.bytesHashed.toString();
+    }
+    if (message.detectionsOmitted !== 0) {
+      obj.detectionsOmitted = Math.round(message.detectionsOmitted);
+    }
+    if (message.collectors?.length) {
+      obj.collectors = message.collectors.map((e) => CollectorOutcome.toJSON(e));
+    }
+    if (message.documents?.length) {
+      obj.documents = message.documents.map((e) => IocDocumentOutcome.toJSON(e));
+    }
+    if (message.problems?.length) {
+      obj.problems = message.problems.map((e) => ScanProblem.toJSON(e));
+    }
+    if (message.problemsOmitted !== 0n) {
+      obj.problemsOmitted = message.problemsOmitted.toString();
+    }
+    if (message.restarts !== 0) {
+      obj.restarts = Math.round(message.restarts);
+    }
+    if (message.worked !== undefined) {
+      obj.worked = Duration.toJSON(message.worked);
     }
     return obj;
   },
@@ -924,6 +1504,604 @@ export const IocScanResult: MessageFns<IocScanResult> = {
       ? BigInt(object.itemsScanned)
       : 0n;
     message.detections = object.detections ?? 0;
+    message.filesScanned = (object.filesScanned !== undefined && object.filesScanned !== null)
+      ? BigInt(object.filesScanned)
+      : 0n;
+    message.bytesHashed = (object.bytesHashed !== undefined && object.bytesHashed !== null)
+      ? BigInt(object.bytesHashed)
+      : 0n;
+    message.detectionsOmitted = object.detectionsOmitted ?? 0;
+    message.collectors = object.collectors?.map((e) => CollectorOutcome.fromPartial(e)) || [];
+    message.documents = object.documents?.map((e) => IocDocumentOutcome.fromPartial(e)) || [];
+    message.problems = object.problems?.map((e) => ScanProblem.fromPartial(e)) || [];
+    message.problemsOmitted = (object.problemsOmitted !== undefined && object.problemsOmitted !== null)
+      ? BigInt(object.problemsOmitted)
+      : 0n;
+    message.restarts = object.restarts ?? 0;
+    message.worked = (object.worked !== undefined && object.worked !== null)
+      ? Duration.fromPartial(object.worked)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCollectorOutcome(): CollectorOutcome {
+  return { itemType: "", items: 0n, unavailable: "", unavailableTerms: [] };
+}
+
+export const CollectorOutcome: MessageFns<CollectorOutcome> = {
+  encode(message: CollectorOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.itemType !== "") {
+      writer.uint32(10).string(message.itemType);
+    }
+    if (message.items !== 0n) {
+      if (BigInt.asUintN(64, message.items) !== message.items) {
+        throw new globalThis.Error("value provided for field message.items of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.items);
+    }
+    if (message.unavailable !== "") {
+      writer.uint32(26).string(message.unavailable);
+    }
+    for (const v of message.unavailableTerms) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CollectorOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCollectorOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.itemType = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.items = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unavailable = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unavailableTerms.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CollectorOutcome {
+    return {
+      itemType: isSet(object.itemType)
+        ? globalThis.String(object.itemType)
+        : isSet(object.item_type)
+        ? globalThis.String(object.item_type)
+        : "",
+      items: isSet(object.items) ? BigInt(object.items) : 0n,
+      unavailable: isSet(object.unavailable) ? globalThis.String(object.unavailable) : "",
+      unavailableTerms: globalThis.Array.isArray(object?.unavailableTerms)
+        ? object.unavailableTerms.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.unavailable_terms)
+        ? object.unavailable_terms.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: CollectorOutcome): unknown {
+    const obj: any = {};
+    if (message.itemType !== "") {
+      obj.itemType = message.itemType;
+    }
+    if (message.items !== 0n) {
+      obj.items = message.items.toString();
+    }
+    if (message.unavailable !== "") {
+      obj.unavailable = message.unavailable;
+    }
+    if (message.unavailableTerms?.length) {
+      obj.unavailableTerms = message.unavailableTerms;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CollectorOutcome>, I>>(base?: I): CollectorOutcome {
+    return CollectorOutcome.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CollectorOutcome>, I>>(object: I): CollectorOutcome {
+    const message = createBaseCollectorOutcome();
+    message.itemType = object.itemType ?? "";
+    message.items = (object.items !== undefined && object.items !== null) ? BigInt(object.items) : 0n;
+    message.unavailable = object.unavailable ?? "";
+    message.unavailableTerms = object.unavailableTerms?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseIocDocumentOutcome(): IocDocumentOutcome {
+  return { hash: Buffer.alloc(0), displayName: "", detections: 0, problems: 0, refused: "" };
+}
+
+export const IocDocumentOutcome: MessageFns<IocDocumentOutcome> = {
+  encode(message: IocDocumentOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hash.length !== 0) {
+      writer.uint32(10).bytes(message.hash);
+    }
+    if (message.displayName !== "") {
+      writer.uint32(18).string(message.displayName);
+    }
+    if (message.detections !== 0) {
+      writer.uint32(24).uint32(message.detections);
+    }
+    if (message.problems !== 0) {
+      writer.uint32(32).uint32(message.problems);
+    }
+    if (message.refused !== "") {
+      writer.uint32(42).string(message.refused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IocDocumentOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIocDocumentOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.detections = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.problems = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.refused = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IocDocumentOutcome {
+    return {
+      hash: isSet(object.hash) ? Buffer.from(bytesFromBase64(object.hash)) : Buffer.alloc(0),
+      displayName: isSet(object.displayName)
+        ? globalThis.String(object.displayName)
+        : isSet(object.display_name)
+        ? globalThis.String(object.display_name)
+        : "",
+      detections: isSet(object.detections) ? globalThis.Number(object.detections) : 0,
+      problems: isSet(object.problems) ? globalThis.Number(object.problems) : 0,
+      refused: isSet(object.refused) ? globalThis.String(object.refused) : "",
+    };
+  },
+
+  toJSON(message: IocDocumentOutcome): unknown {
+    const obj: any = {};
+    if (message.hash.length !== 0) {
+      obj.hash = base64FromBytes(message.hash);
+    }
+    if (message.displayName !== "") {
+      obj.displayName = message.displayName;
+    }
+    if (message.detections !== 0) {
+      obj.detections = Math.round(message.detections);
+    }
+    if (message.problems !== 0) {
+      obj.problems = Math.round(message.problems);
+    }
+    if (message.refused !== "") {
+      obj.refused = message.refused;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<IocDocumentOutcome>, I>>(base?: I): IocDocumentOutcome {
+    return IocDocumentOutcome.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IocDocumentOutcome>, I>>(object: I): IocDocumentOutcome {
+    const message = createBaseIocDocumentOutcome();
+    message.hash = object.hash ?? Buffer.alloc(0);
+    message.displayName = object.displayName ?? "";
+    message.detections = object.detections ?? 0;
+    message.problems = object.problems ?? 0;
+    message.refused = object.refused ?? "";
+    return message;
+  },
+};
+
+function createBaseScanProblem(): ScanProblem {
+  return { subject: "", detail: "" };
+}
+
+export const ScanProblem: MessageFns<ScanProblem> = {
+  encode(message: ScanProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subject !== "") {
+      writer.uint32(10).string(message.subject);
+    }
+    if (message.detail !== "") {
+      writer.uint32(18).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScanProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScanProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ScanProblem {
+    return {
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+    };
+  },
+
+  toJSON(message: ScanProblem): unknown {
+    const obj: any = {};
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ScanProblem>, I>>(base?: I): ScanProblem {
+    return ScanProblem.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ScanProblem>, I>>(object: I): ScanProblem {
+    const message = createBaseScanProblem();
+    message.subject = object.subject ?? "";
+    message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseQuarantineResult(): QuarantineResult {
+  return { files: [] };
+}
+
+export const QuarantineResult: MessageFns<QuarantineResult> = {
+  encode(message: QuarantineResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.files) {
+      QuarantinedFile.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuarantineResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantineResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.files.push(QuarantinedFile.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuarantineResult {
+    return {
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => QuarantinedFile.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: QuarantineResult): unknown {
+    const obj: any = {};
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => QuarantinedFile.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<QuarantineResult>, I>>(base?: I): QuarantineResult {
+    return QuarantineResult.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QuarantineResult>, I>>(object: I): QuarantineResult {
+    const message = createBaseQuarantineResult();
+    message.files = object.files?.map((e) => QuarantinedFile.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseQuarantinedFile(): QuarantinedFile {
+  return { id: "", path: "", sizeBytes: 0n, sha256: Buffer.alloc(0), quarantinedAt: undefined, reason: "" };
+}
+
+export const QuarantinedFile: MessageFns<QuarantinedFile> = {
+  encode(message: QuarantinedFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asUintN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.sizeBytes);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(34).bytes(message.sha256);
+    }
+    if (message.quarantinedAt !== undefined) {
+      Timestamp.encode(message.quarantinedAt, writer.uint32(42).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuarantinedFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuarantinedFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sizeBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.quarantinedAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuarantinedFile {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      sizeBytes: isSet(object.sizeBytes)
+        ? BigInt(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? BigInt(object.size_bytes)
+        : 0n,
+      sha256: isSet(object.sha256) ? Buffer.from(bytesFromBase64(object.sha256)) : Buffer.alloc(0),
+      quarantinedAt: isSet(object.quarantinedAt)
+        ? fromJsonTimestamp(object.quarantinedAt)
+        : isSet(object.quarantined_at)
+        ? fromJsonTimestamp(object.quarantined_at)
+        : undefined,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: QuarantinedFile): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.sizeBytes !== 0n) {
+      obj.sizeBytes = message.sizeBytes.toString();
+    }
+    if (message.sha256.length !== 0) {
+      obj.sha256 = base64FromBytes(message.sha256);
+    }
+    if (message.quarantinedAt !== undefined) {
+      obj.quarantinedAt = fromTimestamp(message.quarantinedAt).toISOString();
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<QuarantinedFile>, I>>(base?: I): QuarantinedFile {
+    return QuarantinedFile.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QuarantinedFile>, I>>(object: I): QuarantinedFile {
+    const message = createBaseQuarantinedFile();
+    message.id = object.id ?? "";
+    message.path = object.path ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.quarantinedAt = (object.quarantinedAt !== undefined && object.quarantinedAt !== null)
+      ? Timestamp.fromPartial(object.quarantinedAt)
+      : undefined;
+    message.reason = object.reason ?? "";
     return message;
   },
 };
@@ -942,6 +2120,9 @@ function createBaseCommand(): Command {
     error: "",
     result: undefined,
     deliveryAttempts: 0,
+    notBefore: undefined,
+    progressPercent: 0,
+    progress: undefined,
   };
 }
 
@@ -982,6 +2163,15 @@ export const Command: MessageFns<Command> = {
     }
     if (message.deliveryAttempts !== 0) {
       writer.uint32(96).uint32(message.deliveryAttempts);
+    }
+    if (message.notBefore !== undefined) {
+      Timestamp.encode(message.notBefore, writer.uint32(106).fork()).join();
+    }
+    if (message.progressPercent !== 0) {
+      writer.uint32(112).uint32(message.progressPercent);
+    }
+    if (message.progress !== undefined) {
+      ScanProgress.encode(message.progress, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1095,6 +2285,30 @@ export const Command: MessageFns<Command> = {
             message.deliveryAttempts = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.notBefore = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.progressPercent = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.progress = ScanProgress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1149,6 +2363,17 @@ export const Command: MessageFns<Command> = {
         : isSet(object.delivery_attempts)
         ? globalThis.Number(object.delivery_attempts)
         : 0,
+      notBefore: isSet(object.notBefore)
+        ? fromJsonTimestamp(object.notBefore)
+        : isSet(object.not_before)
+        ? fromJsonTimestamp(object.not_before)
+        : undefined,
+      progressPercent: isSet(object.progressPercent)
+        ? globalThis.Number(object.progressPercent)
+        : isSet(object.progress_percent)
+        ? globalThis.Number(object.progress_percent)
+        : 0,
+      progress: isSet(object.progress) ? ScanProgress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -1190,6 +2415,15 @@ export const Command: MessageFns<Command> = {
     if (message.deliveryAttempts !== 0) {
       obj.deliveryAttempts = Math.round(message.deliveryAttempts);
     }
+    if (message.notBefore !== undefined) {
+      obj.notBefore = fromTimestamp(message.notBefore).toISOString();
+    }
+    if (message.progressPercent !== 0) {
+      obj.progressPercent = Math.round(message.progressPercent);
+    }
+    if (message.progress !== undefined) {
+      obj.progress = ScanProgress.toJSON(message.progress);
+    }
     return obj;
   },
 
@@ -1222,6 +2456,13 @@ export const Command: MessageFns<Command> = {
       ? CommandResult.fromPartial(object.result)
       : undefined;
     message.deliveryAttempts = object.deliveryAttempts ?? 0;
+    message.notBefore = (object.notBefore !== undefined && object.notBefore !== null)
+      ? Timestamp.fromPartial(object.notBefore)
+      : undefined;
+    message.progressPercent = object.progressPercent ?? 0;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? ScanProgress.fromPartial(object.progress)
+      : undefined;
     return message;
   },
 };

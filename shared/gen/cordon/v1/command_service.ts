@@ -67,6 +67,8 @@ export interface ListCommandsRequest {
   pageSize: number;
   /** `next_page_token` of the answer before. */
   pageToken: string;
+  /** IOC scan task by id or name. Default empty: all commands. */
+  task: string;
 }
 
 /** Response of ListCommands. */
@@ -88,6 +90,34 @@ export interface CancelCommandRequest {
 /** Response of CancelCommand. */
 export interface CancelCommandResponse {
   /** The command after the change. */
+  command: Command | undefined;
+}
+
+/** Request of PauseCommand. */
+export interface PauseCommandRequest {
+  /** Id. REQUIRED. */
+  id: string;
+  /** As in CreateCommandRequest. */
+  requestId: string;
+}
+
+/** Response of PauseCommand. */
+export interface PauseCommandResponse {
+  /** The command after the change; its state changes when the device agrees. */
+  command: Command | undefined;
+}
+
+/** Request of ResumeCommand. */
+export interface ResumeCommandRequest {
+  /** Id. REQUIRED. */
+  id: string;
+  /** As in CreateCommandRequest. */
+  requestId: string;
+}
+
+/** Response of ResumeCommand. */
+export interface ResumeCommandResponse {
+  /** The command after the change; its state changes when the device agrees. */
   command: Command | undefined;
 }
 
@@ -448,7 +478,7 @@ export const GetCommandResponse: MessageFns<GetCommandResponse> = {
 };
 
 function createBaseListCommandsRequest(): ListCommandsRequest {
-  return { device: "", pageSize: 0, pageToken: "" };
+  return { device: "", pageSize: 0, pageToken: "", task: "" };
 }
 
 export const ListCommandsRequest: MessageFns<ListCommandsRequest> = {
@@ -461,6 +491,9 @@ export const ListCommandsRequest: MessageFns<ListCommandsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.task !== "") {
+      writer.uint32(34).string(message.task);
     }
     return writer;
   },
@@ -502,6 +535,14 @@ export const ListCommandsRequest: MessageFns<ListCommandsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -527,6 +568,7 @@ export const ListCommandsRequest: MessageFns<ListCommandsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      task: isSet(object.task) ? globalThis.String(object.task) : "",
     };
   },
 
@@ -541,6 +583,9 @@ export const ListCommandsRequest: MessageFns<ListCommandsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.task !== "") {
+      obj.task = message.task;
+    }
     return obj;
   },
 
@@ -552,6 +597,7 @@ export const ListCommandsRequest: MessageFns<ListCommandsRequest> = {
     message.device = object.device ?? "";
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.task = object.task ?? "";
     return message;
   },
 };
@@ -803,6 +849,322 @@ export const CancelCommandResponse: MessageFns<CancelCommandResponse> = {
   },
 };
 
+function createBasePauseCommandRequest(): PauseCommandRequest {
+  return { id: "", requestId: "" };
+}
+
+export const PauseCommandRequest: MessageFns<PauseCommandRequest> = {
+  encode(message: PauseCommandRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseCommandRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseCommandRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseCommandRequest {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: PauseCommandRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PauseCommandRequest>, I>>(base?: I): PauseCommandRequest {
+    return PauseCommandRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseCommandRequest>, I>>(object: I): PauseCommandRequest {
+    const message = createBasePauseCommandRequest();
+    message.id = object.id ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBasePauseCommandResponse(): PauseCommandResponse {
+  return { command: undefined };
+}
+
+export const PauseCommandResponse: MessageFns<PauseCommandResponse> = {
+  encode(message: PauseCommandResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.command !== undefined) {
+      Command.encode(message.command, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseCommandResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseCommandResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.command = Command.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseCommandResponse {
+    return { command: isSet(object.command) ? Command.fromJSON(object.command) : undefined };
+  },
+
+  toJSON(message: PauseCommandResponse): unknown {
+    const obj: any = {};
+    if (message.command !== undefined) {
+      obj.command = Command.toJSON(message.command);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PauseCommandResponse>, I>>(base?: I): PauseCommandResponse {
+    return PauseCommandResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PauseCommandResponse>, I>>(object: I): PauseCommandResponse {
+    const message = createBasePauseCommandResponse();
+    message.command = (object.command !== undefined && object.command !== null)
+      ? Command.fromPartial(object.command)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResumeCommandRequest(): ResumeCommandRequest {
+  return { id: "", requestId: "" };
+}
+
+export const ResumeCommandRequest: MessageFns<ResumeCommandRequest> = {
+  encode(message: ResumeCommandRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeCommandRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeCommandRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeCommandRequest {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ResumeCommandRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResumeCommandRequest>, I>>(base?: I): ResumeCommandRequest {
+    return ResumeCommandRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeCommandRequest>, I>>(object: I): ResumeCommandRequest {
+    const message = createBaseResumeCommandRequest();
+    message.id = object.id ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeCommandResponse(): ResumeCommandResponse {
+  return { command: undefined };
+}
+
+export const ResumeCommandResponse: MessageFns<ResumeCommandResponse> = {
+  encode(message: ResumeCommandResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.command !== undefined) {
+      Command.encode(message.command, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeCommandResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeCommandResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.command = Command.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeCommandResponse {
+    return { command: isSet(object.command) ? Command.fromJSON(object.command) : undefined };
+  },
+
+  toJSON(message: ResumeCommandResponse): unknown {
+    const obj: any = {};
+    if (message.command !== undefined) {
+      obj.command = Command.toJSON(message.command);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResumeCommandResponse>, I>>(base?: I): ResumeCommandResponse {
+    return ResumeCommandResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResumeCommandResponse>, I>>(object: I): ResumeCommandResponse {
+    const message = createBaseResumeCommandResponse();
+    message.command = (object.command !== undefined && object.command !== null)
+      ? Command.fromPartial(object.command)
+      : undefined;
+    return message;
+  },
+};
+
 /** One-shot jobs on devices. */
 export type CommandServiceService = typeof CommandServiceService;
 export const CommandServiceService = {
@@ -855,6 +1217,31 @@ export const CommandServiceService = {
       Buffer.from(CancelCommandResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelCommandResponse => CancelCommandResponse.decode(value),
   },
+  /**
+   * Stops a scan for now; over a restart of the agent, too. Its time limit stands still. Role operator. Errors: NOT_FOUND,
+   * FAILED_PRECONDITION when it has ended or cannot be paused.
+   */
+  pauseCommand: {
+    path: "/cordon.v1.CommandService/PauseCommand" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseCommandRequest): Buffer => Buffer.from(PauseCommandRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseCommandRequest => PauseCommandRequest.decode(value),
+    responseSerialize: (value: PauseCommandResponse): Buffer =>
+      Buffer.from(PauseCommandResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseCommandResponse => PauseCommandResponse.decode(value),
+  },
+  /** Lets a paused scan go on. Role operator. Errors: NOT_FOUND, FAILED_PRECONDITION when it is not paused. */
+  resumeCommand: {
+    path: "/cordon.v1.CommandService/ResumeCommand" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeCommandRequest): Buffer => Buffer.from(ResumeCommandRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeCommandRequest => ResumeCommandRequest.decode(value),
+    responseSerialize: (value: ResumeCommandResponse): Buffer =>
+      Buffer.from(ResumeCommandResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeCommandResponse => ResumeCommandResponse.decode(value),
+  },
 } as const;
 
 export interface CommandServiceServer extends UntypedServiceImplementation {
@@ -872,6 +1259,13 @@ export interface CommandServiceServer extends UntypedServiceImplementation {
    * Errors: NOT_FOUND, FAILED_PRECONDITION when it has ended.
    */
   cancelCommand: handleUnaryCall<CancelCommandRequest, CancelCommandResponse>;
+  /**
+   * Stops a scan for now; over a restart of the agent, too. Its time limit stands still. Role operator. Errors: NOT_FOUND,
+   * FAILED_PRECONDITION when it has ended or cannot be paused.
+   */
+  pauseCommand: handleUnaryCall<PauseCommandRequest, PauseCommandResponse>;
+  /** Lets a paused scan go on. Role operator. Errors: NOT_FOUND, FAILED_PRECONDITION when it is not paused. */
+  resumeCommand: handleUnaryCall<ResumeCommandRequest, ResumeCommandResponse>;
 }
 
 export interface CommandServiceClient extends Client {
@@ -944,6 +1338,41 @@ export interface CommandServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelCommandResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Stops a scan for now; over a restart of the agent, too. Its time limit stands still. Role operator. Errors: NOT_FOUND,
+   * FAILED_PRECONDITION when it has ended or cannot be paused.
+   */
+  pauseCommand(
+    request: PauseCommandRequest,
+    callback: (error: ServiceError | null, response: PauseCommandResponse) => void,
+  ): ClientUnaryCall;
+  pauseCommand(
+    request: PauseCommandRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseCommandResponse) => void,
+  ): ClientUnaryCall;
+  pauseCommand(
+    request: PauseCommandRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseCommandResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets a paused scan go on. Role operator. Errors: NOT_FOUND, FAILED_PRECONDITION when it is not paused. */
+  resumeCommand(
+    request: ResumeCommandRequest,
+    callback: (error: ServiceError | null, response: ResumeCommandResponse) => void,
+  ): ClientUnaryCall;
+  resumeCommand(
+    request: ResumeCommandRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeCommandResponse) => void,
+  ): ClientUnaryCall;
+  resumeCommand(
+    request: ResumeCommandRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeCommandResponse) => void,
   ): ClientUnaryCall;
 }
 

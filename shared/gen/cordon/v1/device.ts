@@ -114,6 +114,8 @@ export interface HostFacts {
   architecture: string;
   /** Addresses of the device's interfaces, loopback left out. At most 64. */
   addresses: string[];
+  /** IANA time zone, for example `Europe/Berlin`. Empty: not known. */
+  timeZone: string;
 }
 
 /** Which devices are meant. Conditions that are set must all hold; one without any condition means every device. */
@@ -193,7 +195,7 @@ export interface Device {
 }
 
 function createBaseHostFacts(): HostFacts {
-  return { hostname: "", os: "", osRelease: "", architecture: "", addresses: [] };
+  return { hostname: "", os: "", osRelease: "", architecture: "", addresses: [], timeZone: "" };
 }
 
 export const HostFacts: MessageFns<HostFacts> = {
@@ -212,6 +214,9 @@ export const HostFacts: MessageFns<HostFacts> = {
     }
     for (const v of message.addresses) {
       writer.uint32(42).string(v!);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(50).string(message.timeZone);
     }
     return writer;
   },
@@ -269,6 +274,14 @@ export const HostFacts: MessageFns<HostFacts> = {
             message.addresses.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -294,6 +307,11 @@ export const HostFacts: MessageFns<HostFacts> = {
       addresses: globalThis.Array.isArray(object?.addresses)
         ? object.addresses.map((e: any) => globalThis.String(e))
         : [],
+      timeZone: isSet(object.timeZone)
+        ? globalThis.String(object.timeZone)
+        : isSet(object.time_zone)
+        ? globalThis.String(object.time_zone)
+        : "",
     };
   },
 
@@ -314,6 +332,9 @@ export const HostFacts: MessageFns<HostFacts> = {
     if (message.addresses?.length) {
       obj.addresses = message.addresses;
     }
+    if (message.timeZone !== "") {
+      obj.timeZone = message.timeZone;
+    }
     return obj;
   },
 
@@ -327,6 +348,7 @@ export const HostFacts: MessageFns<HostFacts> = {
     message.osRelease = object.osRelease ?? "";
     message.architecture = object.architecture ?? "";
     message.addresses = object.addresses?.map((e) => e) || [];
+    message.timeZone = object.timeZone ?? "";
     return message;
   },
 };

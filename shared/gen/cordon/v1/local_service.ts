@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { QuarantinedFile } from "./command.js";
 import { Exclusion } from "./exclusion.js";
 import { IsolationSettings, ObservedIsolation } from "./isolation.js";
 
@@ -89,6 +90,38 @@ export interface RedeemOfflineCodeRequest {
 export interface RedeemOfflineCodeResponse {
   /** State after the change. */
   observed: ObservedIsolation | undefined;
+}
+
+/** Request of ListQuarantine. */
+export interface ListQuarantineRequest {
+}
+
+/** Response of ListQuarantine. */
+export interface ListQuarantineResponse {
+  /** Newest first. At most 1000. */
+  files: QuarantinedFile[];
+}
+
+/** Request of RestoreQuarantined. */
+export interface RestoreQuarantinedRequest {
+  /** Id in the quarantine. REQUIRED. */
+  id: string;
+}
+
+/** Response of RestoreQuarantined. */
+export interface RestoreQuarantinedResponse {
+  /** The file that was put back. */
+  file: QuarantinedFile | undefined;
+}
+
+/** Request of DeleteQuarantined. */
+export interface DeleteQuarantinedRequest {
+  /** Id in the quarantine. REQUIRED. */
+  id: string;
+}
+
+/** Response of DeleteQuarantined. */
+export interface DeleteQuarantinedResponse {
 }
 
 function createBaseShowIsolationRequest(): ShowIsolationRequest {
@@ -812,6 +845,382 @@ export const RedeemOfflineCodeResponse: MessageFns<RedeemOfflineCodeResponse> = 
   },
 };
 
+function createBaseListQuarantineRequest(): ListQuarantineRequest {
+  return {};
+}
+
+export const ListQuarantineRequest: MessageFns<ListQuarantineRequest> = {
+  encode(_: ListQuarantineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListQuarantineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListQuarantineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListQuarantineRequest {
+    return {};
+  },
+
+  toJSON(_: ListQuarantineRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListQuarantineRequest>, I>>(base?: I): ListQuarantineRequest {
+    return ListQuarantineRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListQuarantineRequest>, I>>(_: I): ListQuarantineRequest {
+    const message = createBaseListQuarantineRequest();
+    return message;
+  },
+};
+
+function createBaseListQuarantineResponse(): ListQuarantineResponse {
+  return { files: [] };
+}
+
+export const ListQuarantineResponse: MessageFns<ListQuarantineResponse> = {
+  encode(message: ListQuarantineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.files) {
+      QuarantinedFile.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListQuarantineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListQuarantineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.files.push(QuarantinedFile.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListQuarantineResponse {
+    return {
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => QuarantinedFile.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListQuarantineResponse): unknown {
+    const obj: any = {};
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => QuarantinedFile.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListQuarantineResponse>, I>>(base?: I): ListQuarantineResponse {
+    return ListQuarantineResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListQuarantineResponse>, I>>(object: I): ListQuarantineResponse {
+    const message = createBaseListQuarantineResponse();
+    message.files = object.files?.map((e) => QuarantinedFile.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRestoreQuarantinedRequest(): RestoreQuarantinedRequest {
+  return { id: "" };
+}
+
+export const RestoreQuarantinedRequest: MessageFns<RestoreQuarantinedRequest> = {
+  encode(message: RestoreQuarantinedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreQuarantinedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreQuarantinedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RestoreQuarantinedRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: RestoreQuarantinedRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RestoreQuarantinedRequest>, I>>(base?: I): RestoreQuarantinedRequest {
+    return RestoreQuarantinedRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreQuarantinedRequest>, I>>(object: I): RestoreQuarantinedRequest {
+    const message = createBaseRestoreQuarantinedRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseRestoreQuarantinedResponse(): RestoreQuarantinedResponse {
+  return { file: undefined };
+}
+
+export const RestoreQuarantinedResponse: MessageFns<RestoreQuarantinedResponse> = {
+  encode(message: RestoreQuarantinedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.file !== undefined) {
+      QuarantinedFile.encode(message.file, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreQuarantinedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreQuarantinedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.file = QuarantinedFile.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RestoreQuarantinedResponse {
+    return { file: isSet(object.file) ? QuarantinedFile.fromJSON(object.file) : undefined };
+  },
+
+  toJSON(message: RestoreQuarantinedResponse): unknown {
+    const obj: any = {};
+    if (message.file !== undefined) {
+      obj.file = QuarantinedFile.toJSON(message.file);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RestoreQuarantinedResponse>, I>>(base?: I): RestoreQuarantinedResponse {
+    return RestoreQuarantinedResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RestoreQuarantinedResponse>, I>>(object: I): RestoreQuarantinedResponse {
+    const message = createBaseRestoreQuarantinedResponse();
+    message.file = (object.file !== undefined && object.file !== null)
+      ? QuarantinedFile.fromPartial(object.file)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteQuarantinedRequest(): DeleteQuarantinedRequest {
+  return { id: "" };
+}
+
+export const DeleteQuarantinedRequest: MessageFns<DeleteQuarantinedRequest> = {
+  encode(message: DeleteQuarantinedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteQuarantinedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteQuarantinedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteQuarantinedRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: DeleteQuarantinedRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteQuarantinedRequest>, I>>(base?: I): DeleteQuarantinedRequest {
+    return DeleteQuarantinedRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteQuarantinedRequest>, I>>(object: I): DeleteQuarantinedRequest {
+    const message = createBaseDeleteQuarantinedRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteQuarantinedResponse(): DeleteQuarantinedResponse {
+  return {};
+}
+
+export const DeleteQuarantinedResponse: MessageFns<DeleteQuarantinedResponse> = {
+  encode(_: DeleteQuarantinedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteQuarantinedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteQuarantinedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteQuarantinedResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteQuarantinedResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteQuarantinedResponse>, I>>(base?: I): DeleteQuarantinedResponse {
+    return DeleteQuarantinedResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteQuarantinedResponse>, I>>(_: I): DeleteQuarantinedResponse {
+    const message = createBaseDeleteQuarantinedResponse();
+    return message;
+  },
+};
+
 /** On the device itself: a unix socket or named pipe that only local administrators can open. */
 export type LocalServiceService = typeof LocalServiceService;
 export const LocalServiceService = {
@@ -868,6 +1277,42 @@ export const LocalServiceService = {
       Buffer.from(RedeemOfflineCodeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RedeemOfflineCodeResponse => RedeemOfflineCodeResponse.decode(value),
   },
+  /** Lists what is in quarantine, newest first, at most 1000. */
+  listQuarantine: {
+    path: "/cordon.v1.LocalService/ListQuarantine" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListQuarantineRequest): Buffer =>
+      Buffer.from(ListQuarantineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListQuarantineRequest => ListQuarantineRequest.decode(value),
+    responseSerialize: (value: ListQuarantineResponse): Buffer =>
+      Buffer.from(ListQuarantineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListQuarantineResponse => ListQuarantineResponse.decode(value),
+  },
+  /** Puts a file back where it was, with its owner, mode and times. Errors: NOT_FOUND, ALREADY_EXISTS (a file is there now). */
+  restoreQuarantined: {
+    path: "/cordon.v1.LocalService/RestoreQuarantined" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RestoreQuarantinedRequest): Buffer =>
+      Buffer.from(RestoreQuarantinedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RestoreQuarantinedRequest => RestoreQuarantinedRequest.decode(value),
+    responseSerialize: (value: RestoreQuarantinedResponse): Buffer =>
+      Buffer.from(RestoreQuarantinedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RestoreQuarantinedResponse => RestoreQuarantinedResponse.decode(value),
+  },
+  /** Destroys a file in quarantine. Errors: NOT_FOUND. */
+  deleteQuarantined: {
+    path: "/cordon.v1.LocalService/DeleteQuarantined" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteQuarantinedRequest): Buffer =>
+      Buffer.from(DeleteQuarantinedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteQuarantinedRequest => DeleteQuarantinedRequest.decode(value),
+    responseSerialize: (value: DeleteQuarantinedResponse): Buffer =>
+      Buffer.from(DeleteQuarantinedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteQuarantinedResponse => DeleteQuarantinedResponse.decode(value),
+  },
 } as const;
 
 export interface LocalServiceServer extends UntypedServiceImplementation {
@@ -885,6 +1330,12 @@ export interface LocalServiceServer extends UntypedServiceImplementation {
   reportDetection: handleUnaryCall<ReportDetectionRequest, ReportDetectionResponse>;
   /** Ends the isolation with a code signed by the server. Errors: PERMISSION_DENIED (not valid here or used). */
   redeemOfflineCode: handleUnaryCall<RedeemOfflineCodeRequest, RedeemOfflineCodeResponse>;
+  /** Lists what is in quarantine, newest first, at most 1000. */
+  listQuarantine: handleUnaryCall<ListQuarantineRequest, ListQuarantineResponse>;
+  /** Puts a file back where it was, with its owner, mode and times. Errors: NOT_FOUND, ALREADY_EXISTS (a file is there now). */
+  restoreQuarantined: handleUnaryCall<RestoreQuarantinedRequest, RestoreQuarantinedResponse>;
+  /** Destroys a file in quarantine. Errors: NOT_FOUND. */
+  deleteQuarantined: handleUnaryCall<DeleteQuarantinedRequest, DeleteQuarantinedResponse>;
 }
 
 export interface LocalServiceClient extends Client {
@@ -957,6 +1408,54 @@ export interface LocalServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RedeemOfflineCodeResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists what is in quarantine, newest first, at most 1000. */
+  listQuarantine(
+    request: ListQuarantineRequest,
+    callback: (error: ServiceError | null, response: ListQuarantineResponse) => void,
+  ): ClientUnaryCall;
+  listQuarantine(
+    request: ListQuarantineRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListQuarantineResponse) => void,
+  ): ClientUnaryCall;
+  listQuarantine(
+    request: ListQuarantineRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListQuarantineResponse) => void,
+  ): ClientUnaryCall;
+  /** Puts a file back where it was, with its owner, mode and times. Errors: NOT_FOUND, ALREADY_EXISTS (a file is there now). */
+  restoreQuarantined(
+    request: RestoreQuarantinedRequest,
+    callback: (error: ServiceError | null, response: RestoreQuarantinedResponse) => void,
+  ): ClientUnaryCall;
+  restoreQuarantined(
+    request: RestoreQuarantinedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RestoreQuarantinedResponse) => void,
+  ): ClientUnaryCall;
+  restoreQuarantined(
+    request: RestoreQuarantinedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RestoreQuarantinedResponse) => void,
+  ): ClientUnaryCall;
+  /** Destroys a file in quarantine. Errors: NOT_FOUND. */
+  deleteQuarantined(
+    request: DeleteQuarantinedRequest,
+    callback: (error: ServiceError | null, response: DeleteQuarantinedResponse) => void,
+  ): ClientUnaryCall;
+  deleteQuarantined(
+    request: DeleteQuarantinedRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteQuarantinedResponse) => void,
+  ): ClientUnaryCall;
+  deleteQuarantined(
+    request: DeleteQuarantinedRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteQuarantinedResponse) => void,
   ): ClientUnaryCall;
 }
 

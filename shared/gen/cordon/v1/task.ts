@@ -7,10 +7,13 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
+import { DeviceFilter } from "./device.js";
 import { ProfileUpdate } from "./exclusion.js";
+import { IocScanSettings } from "./ioc.js";
 import { IsolationSettings } from "./isolation.js";
 
-/** What a task is for: one device or one group. */
+/** What a task is for: one device or one group; an IOC scan task may also select devices by other conditions. */
 export interface TaskScope {
   /** REQUIRED. */
   target:
@@ -20,6 +23,9 @@ export interface TaskScope {
     | //
     /** Group: id, `root` or path; devices of its subgroups are included. */
     { $case: "groupId"; value: string }
+    | //
+    /** Conditions; the devices that meet them when a run is prepared. Only for IOC scan tasks. */
+    { $case: "filter"; value: DeviceFilter }
     | undefined;
 }
 
@@ -46,11 +52,14 @@ export interface NetworkIsolationTask {
   scopeName: string;
 }
 
-/** Looks for indicators of compromise. */
+/**
+ * Looks for indicators of compromise. Each run is one command for each device, which the device has on its disk before it
+ * is due: it starts on time without the server, too.
+ */
 export interface IocScanTask {
   /** UUID. */
   id: string;
-  /** Name, 1 to 128 characters. */
+  /** Name, 1 to 128 characters, unique; accepted wherever a task is named. */
   displayName: string;
   /** What it is for. REQUIRED. */
   scope:
@@ -58,27 +67,70 @@ export interface IocScanTask {
     | undefined;
   /** Indicator documents by SHA-256, 32 bytes each. 1 to 1000. */
   documentHashes: Buffer[];
-  /** When to run: a cron expression in the device's time zone. Empty: only when told to. */
+  /**
+   * When to run: a cron expression of five fields (minute, hour, day of month, month, day of week), not more often than
+   * once an hour. Empty: `start_at`, or only when told to.
+   */
   schedule: string;
-  /** Random delay of each start. Default 0 s, up to 24 h. */
+  /** Each device starts up to this much later, each time another random part of it. Default 0 s, up to 24 h. */
   randomSpread:
     | Duration
     | undefined;
-  /** Longest run. Default 8 h. */
+  /** Longest run, 1 min to 7 days. Default 8 h. */
   timeLimit:
     | Duration
     | undefined;
-  /** What to do on a detection. */
+  /** What to do on a detection. Absent: report only. */
   response:
     | DetectionResponse
     | undefined;
   /** Changes with every change of the record. */
   etag: string;
+  /** What is scanned. Absent: the defaults. */
+  settings:
+    | IocScanSettings
+    | undefined;
+  /** When to run once. Absent: `schedule`, or only when told to. Not together with `schedule`. */
+  startAt:
+    | Timestamp
+    | undefined;
+  /** IANA time zone that `schedule` is meant in, for example `Europe/Berlin`. Default empty: the device's own. */
+  timeZone: string;
+  /**
+   * Whether a run whose start was missed, because the device was off, is left out. Default false: it starts as soon as the
+   * agent does, until the next one is due.
+   */
+  skipMissed: boolean;
+  /** Name of the device or path of the group that it is for. Set by the server. */
+  scopeName: string;
+  /** How its runs stand. Set by the server. */
+  status: IocScanTaskStatus | undefined;
+}
+
+/** How the runs of an IOC scan task stand. A device's newest run is what counts. */
+export interface IocScanTaskStatus {
+  /** When the next run starts on the first device. Absent: none is planned. */
+  nextStart:
+    | Timestamp
+    | undefined;
+  /** Devices whose run waits for its time or for the device. */
+  waiting: number;
+  /** Devices that scan or pause. */
+  running: number;
+  /** Devices whose last run ended well. */
+  succeeded: number;
+  /** Devices whose last run failed, was refused, ran too long, was cancelled or not started in time. */
+  failed: number;
+  /** Alerts of all runs. */
+  alerts: number;
 }
 
 /** What a device does when an indicator matches. */
 export interface DetectionResponse {
-  /** Take response actions after an indicator is found. Default false: report only. */
+  /**
+   * Take response actions after an indicator is found. Default false: report only. A device whose policy has automatic
+   * isolation off refuses them all, and says so in the alert.
+   */
   takeResponseActions: boolean;
   /** Isolate the computer from the network. Only with take_response_actions. */
   isolateComputer: boolean;
@@ -100,6 +152,9 @@ export const TaskScope: MessageFns<TaskScope> = {
         break;
       case "groupId":
         writer.uint32(18).string(message.target.value);
+        break;
+      case "filter":
+        DeviceFilter.encode(message.target.value, writer.uint32(26).fork()).join();
         break;
     }
     return writer;
@@ -134,6 +189,14 @@ export const TaskScope: MessageFns<TaskScope> = {
             message.target = { $case: "groupId", value: reader.string() };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = { $case: "filter", value: DeviceFilter.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -156,6 +219,8 @@ export const TaskScope: MessageFns<TaskScope> = {
         ? { $case: "groupId", value: globalThis.String(object.groupId) }
         : isSet(object.group_id)
         ? { $case: "groupId", value: globalThis.String(object.group_id) }
+        : isSet(object.filter)
+        ? { $case: "filter", value: DeviceFilter.fromJSON(object.filter) }
         : undefined,
     };
   },
@@ -166,6 +231,8 @@ export const TaskScope: MessageFns<TaskScope> = {
       obj.deviceId = message.target.value;
     } else if (message.target?.$case === "groupId") {
       obj.groupId = message.target.value;
+    } else if (message.target?.$case === "filter") {
+      obj.filter = DeviceFilter.toJSON(message.target.value);
     }
     return obj;
   },
@@ -185,6 +252,12 @@ export const TaskScope: MessageFns<TaskScope> = {
       case "groupId": {
         if (object.target?.value !== undefined && object.target?.value !== null) {
           message.target = { $case: "groupId", value: object.target.value };
+        }
+        break;
+      }
+      case "filter": {
+        if (object.target?.value !== undefined && object.target?.value !== null) {
+          message.target = { $case: "filter", value: DeviceFilter.fromPartial(object.target.value) };
         }
         break;
       }
@@ -365,6 +438,12 @@ function createBaseIocScanTask(): IocScanTask {
     timeLimit: undefined,
     response: undefined,
     etag: "",
+    settings: undefined,
+    startAt: undefined,
+    timeZone: "",
+    skipMissed: false,
+    scopeName: "",
+    status: undefined,
   };
 }
 
@@ -396,6 +475,24 @@ export const IocScanTask: MessageFns<IocScanTask> = {
     }
     if (message.etag !== "") {
       writer.uint32(74).string(message.etag);
+    }
+    if (message.settings !== undefined) {
+      IocScanSettings.encode(message.settings, writer.uint32(82).fork()).join();
+    }
+    if (message.startAt !== undefined) {
+      Timestamp.encode(message.startAt, writer.uint32(90).fork()).join();
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(98).string(message.timeZone);
+    }
+    if (message.skipMissed !== false) {
+      writer.uint32(104).bool(message.skipMissed);
+    }
+    if (message.scopeName !== "") {
+      writer.uint32(114).string(message.scopeName);
+    }
+    if (message.status !== undefined) {
+      IocScanTaskStatus.encode(message.status, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -485,6 +582,54 @@ export const IocScanTask: MessageFns<IocScanTask> = {
             message.etag = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.settings = IocScanSettings.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.startAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.skipMissed = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.scopeName = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.status = IocScanTaskStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -524,6 +669,28 @@ export const IocScanTask: MessageFns<IocScanTask> = {
         : undefined,
       response: isSet(object.response) ? DetectionResponse.fromJSON(object.response) : undefined,
       etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      settings: isSet(object.settings) ? IocScanSettings.fromJSON(object.settings) : undefined,
+      startAt: isSet(object.startAt)
+        ? fromJsonTimestamp(object.startAt)
+        : isSet(object.start_at)
+        ? fromJsonTimestamp(object.start_at)
+        : undefined,
+      timeZone: isSet(object.timeZone)
+        ? globalThis.String(object.timeZone)
+        : isSet(object.time_zone)
+        ? globalThis.String(object.time_zone)
+        : "",
+      skipMissed: isSet(object.skipMissed)
+        ? globalThis.Boolean(object.skipMissed)
+        : isSet(object.skip_missed)
+        ? globalThis.Boolean(object.skip_missed)
+        : false,
+      scopeName: isSet(object.scopeName)
+        ? globalThis.String(object.scopeName)
+        : isSet(object.scope_name)
+        ? globalThis.String(object.scope_name)
+        : "",
+      status: isSet(object.status) ? IocScanTaskStatus.fromJSON(object.status) : undefined,
     };
   },
 
@@ -556,6 +723,24 @@ export const IocScanTask: MessageFns<IocScanTask> = {
     if (message.etag !== "") {
       obj.etag = message.etag;
     }
+    if (message.settings !== undefined) {
+      obj.settings = IocScanSettings.toJSON(message.settings);
+    }
+    if (message.startAt !== undefined) {
+      obj.startAt = fromTimestamp(message.startAt).toISOString();
+    }
+    if (message.timeZone !== "") {
+      obj.timeZone = message.timeZone;
+    }
+    if (message.skipMissed !== false) {
+      obj.skipMissed = message.skipMissed;
+    }
+    if (message.scopeName !== "") {
+      obj.scopeName = message.scopeName;
+    }
+    if (message.status !== undefined) {
+      obj.status = IocScanTaskStatus.toJSON(message.status);
+    }
     return obj;
   },
 
@@ -581,6 +766,173 @@ export const IocScanTask: MessageFns<IocScanTask> = {
       ? DetectionResponse.fromPartial(object.response)
       : undefined;
     message.etag = object.etag ?? "";
+    message.settings = (object.settings !== undefined && object.settings !== null)
+      ? IocScanSettings.fromPartial(object.settings)
+      : undefined;
+    message.startAt = (object.startAt !== undefined && object.startAt !== null)
+      ? Timestamp.fromPartial(object.startAt)
+      : undefined;
+    message.timeZone = object.timeZone ?? "";
+    message.skipMissed = object.skipMissed ?? false;
+    message.scopeName = object.scopeName ?? "";
+    message.status = (object.status !== undefined && object.status !== null)
+      ? IocScanTaskStatus.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseIocScanTaskStatus(): IocScanTaskStatus {
+  return { nextStart: undefined, waiting: 0, running: 0, succeeded: 0, failed: 0, alerts: 0 };
+}
+
+export const IocScanTaskStatus: MessageFns<IocScanTaskStatus> = {
+  encode(message: IocScanTaskStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nextStart !== undefined) {
+      Timestamp.encode(message.nextStart, writer.uint32(10).fork()).join();
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(16).uint32(message.waiting);
+    }
+    if (message.running !== 0) {
+      writer.uint32(24).uint32(message.running);
+    }
+    if (message.succeeded !== 0) {
+      writer.uint32(32).uint32(message.succeeded);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(40).uint32(message.failed);
+    }
+    if (message.alerts !== 0) {
+      writer.uint32(48).uint32(message.alerts);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IocScanTaskStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIocScanTaskStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nextStart = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.running = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.succeeded = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.failed = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.alerts = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IocScanTaskStatus {
+    return {
+      nextStart: isSet(object.nextStart)
+        ? fromJsonTimestamp(object.nextStart)
+        : isSet(object.next_start)
+        ? fromJsonTimestamp(object.next_start)
+        : undefined,
+      waiting: isSet(object.waiting) ? globalThis.Number(object.waiting) : 0,
+      running: isSet(object.running) ? globalThis.Number(object.running) : 0,
+      succeeded: isSet(object.succeeded) ? globalThis.Number(object.succeeded) : 0,
+      failed: isSet(object.failed) ? globalThis.Number(object.failed) : 0,
+      alerts: isSet(object.alerts) ? globalThis.Number(object.alerts) : 0,
+    };
+  },
+
+  toJSON(message: IocScanTaskStatus): unknown {
+    const obj: any = {};
+    if (message.nextStart !== undefined) {
+      obj.nextStart = fromTimestamp(message.nextStart).toISOString();
+    }
+    if (message.waiting !== 0) {
+      obj.waiting = Math.round(message.waiting);
+    }
+    if (message.running !== 0) {
+      obj.running = Math.round(message.running);
+    }
+    if (message.succeeded !== 0) {
+      obj.succeeded = Math.round(message.succeeded);
+    }
+    if (message.failed !== 0) {
+      obj.failed = Math.round(message.failed);
+    }
+    if (message.alerts !== 0) {
+      obj.alerts = Math.round(message.alerts);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<IocScanTaskStatus>, I>>(base?: I): IocScanTaskStatus {
+    return IocScanTaskStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IocScanTaskStatus>, I>>(object: I): IocScanTaskStatus {
+    const message = createBaseIocScanTaskStatus();
+    message.nextStart = (object.nextStart !== undefined && object.nextStart !== null)
+      ? Timestamp.fromPartial(object.nextStart)
+      : undefined;
+    message.waiting = object.waiting ?? 0;
+    message.running = object.running ?? 0;
+    message.succeeded = object.succeeded ?? 0;
+    message.failed = object.failed ?? 0;
+    message.alerts = object.alerts ?? 0;
     return message;
   },
 };
@@ -738,6 +1090,39 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -141,6 +141,18 @@ export interface GetEffectiveNetworkIsolationTaskResponse {
   explanation: string;
 }
 
+/** Request of GetIocScanTask. */
+export interface GetIocScanTaskRequest {
+  /** Id or name. REQUIRED. */
+  id: string;
+}
+
+/** Response of GetIocScanTask. */
+export interface GetIocScanTaskResponse {
+  /** The IOC scan task. */
+  iocScanTask: IocScanTask | undefined;
+}
+
 /** Request of ListIocScanTasks. */
 export interface ListIocScanTasksRequest {
   /** 1 to 1000. Default 100. */
@@ -165,24 +177,76 @@ export interface CreateIocScanTaskRequest {
     | undefined;
   /** As in CreateNetworkIsolationTaskRequest. */
   requestId: string;
+  /** Check the request and change nothing. Default false. */
+  validateOnly: boolean;
 }
 
 /** Response of CreateIocScanTask. */
 export interface CreateIocScanTaskResponse {
   /** What was made. */
-  iocScanTask: IocScanTask | undefined;
+  iocScanTask:
+    | IocScanTask
+    | undefined;
+  /** What the creator should know: documents that share an id, terms that count as no match. At most 100. */
+  hints: string[];
+}
+
+/** Request of UpdateIocScanTask. */
+export interface UpdateIocScanTaskRequest {
+  /** The id, the fields to change, and optionally the etag. REQUIRED. */
+  iocScanTask:
+    | IocScanTask
+    | undefined;
+  /** Fields to change. REQUIRED. */
+  updateMask:
+    | string[]
+    | undefined;
+  /** As in CreateNetworkIsolationTaskRequest. */
+  requestId: string;
+  /** Check the request and change nothing. Default false. */
+  validateOnly: boolean;
+}
+
+/** Response of UpdateIocScanTask. */
+export interface UpdateIocScanTaskResponse {
+  /** The IOC scan task after the change. */
+  iocScanTask:
+    | IocScanTask
+    | undefined;
+  /** As in CreateIocScanTaskResponse. */
+  hints: string[];
 }
 
 /** Request of DeleteIocScanTask. */
 export interface DeleteIocScanTaskRequest {
-  /** Id. REQUIRED. */
+  /** Id or name. REQUIRED. */
   id: string;
   /** As in CreateNetworkIsolationTaskRequest. */
   requestId: string;
+  /** Delete only if it still has this etag. Default empty: whatever it has. */
+  etag: string;
 }
 
 /** Response of DeleteIocScanTask. */
 export interface DeleteIocScanTaskResponse {
+}
+
+/** Request of RunIocScanTask. */
+export interface RunIocScanTaskRequest {
+  /** Id or name. REQUIRED. */
+  id: string;
+  /** Ids or names of devices that the task is for. At most 10000. Default empty: all of them. */
+  devices: string[];
+  /** As in CreateNetworkIsolationTaskRequest. */
+  requestId: string;
+}
+
+/** Response of RunIocScanTask. */
+export interface RunIocScanTaskResponse {
+  /** One command for each device that scans. At most 10000. */
+  commandIds: string[];
+  /** How many devices were left out because a run of the task has begun there, or 50 commands wait. */
+  skippedDevices: number;
 }
 
 function createBaseGetNetworkIsolationTaskRequest(): GetNetworkIsolationTaskRequest {
@@ -1408,6 +1472,148 @@ export const GetEffectiveNetworkIsolationTaskResponse: MessageFns<GetEffectiveNe
   },
 };
 
+function createBaseGetIocScanTaskRequest(): GetIocScanTaskRequest {
+  return { id: "" };
+}
+
+export const GetIocScanTaskRequest: MessageFns<GetIocScanTaskRequest> = {
+  encode(message: GetIocScanTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetIocScanTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetIocScanTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetIocScanTaskRequest {
+    return { id: isSet(object.id) ? globalThis.String(object.id) : "" };
+  },
+
+  toJSON(message: GetIocScanTaskRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetIocScanTaskRequest>, I>>(base?: I): GetIocScanTaskRequest {
+    return GetIocScanTaskRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetIocScanTaskRequest>, I>>(object: I): GetIocScanTaskRequest {
+    const message = createBaseGetIocScanTaskRequest();
+    message.id = object.id ?? "";
+    return message;
+  },
+};
+
+function createBaseGetIocScanTaskResponse(): GetIocScanTaskResponse {
+  return { iocScanTask: undefined };
+}
+
+export const GetIocScanTaskResponse: MessageFns<GetIocScanTaskResponse> = {
+  encode(message: GetIocScanTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.iocScanTask !== undefined) {
+      IocScanTask.encode(message.iocScanTask, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetIocScanTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetIocScanTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.iocScanTask = IocScanTask.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetIocScanTaskResponse {
+    return {
+      iocScanTask: isSet(object.iocScanTask)
+        ? IocScanTask.fromJSON(object.iocScanTask)
+        : isSet(object.ioc_scan_task)
+        ? IocScanTask.fromJSON(object.ioc_scan_task)
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetIocScanTaskResponse): unknown {
+    const obj: any = {};
+    if (message.iocScanTask !== undefined) {
+      obj.iocScanTask = IocScanTask.toJSON(message.iocScanTask);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetIocScanTaskResponse>, I>>(base?: I): GetIocScanTaskResponse {
+    return GetIocScanTaskResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetIocScanTaskResponse>, I>>(object: I): GetIocScanTaskResponse {
+    const message = createBaseGetIocScanTaskResponse();
+    message.iocScanTask = (object.iocScanTask !== undefined && object.iocScanTask !== null)
+      ? IocScanTask.fromPartial(object.iocScanTask)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseListIocScanTasksRequest(): ListIocScanTasksRequest {
   return { pageSize: 0, pageToken: "" };
 }
@@ -1595,7 +1801,7 @@ export const ListIocScanTasksResponse: MessageFns<ListIocScanTasksResponse> = {
 };
 
 function createBaseCreateIocScanTaskRequest(): CreateIocScanTaskRequest {
-  return { iocScanTask: undefined, requestId: "" };
+  return { iocScanTask: undefined, requestId: "", validateOnly: false };
 }
 
 export const CreateIocScanTaskRequest: MessageFns<CreateIocScanTaskRequest> = {
@@ -1605,6 +1811,9 @@ export const CreateIocScanTaskRequest: MessageFns<CreateIocScanTaskRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
     }
     return writer;
   },
@@ -1638,6 +1847,14 @@ export const CreateIocScanTaskRequest: MessageFns<CreateIocScanTaskRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1662,6 +1879,11 @@ export const CreateIocScanTaskRequest: MessageFns<CreateIocScanTaskRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -1672,6 +1894,9 @@ export const CreateIocScanTaskRequest: MessageFns<CreateIocScanTaskRequest> = {
     }
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
     }
     return obj;
   },
@@ -1685,18 +1910,22 @@ export const CreateIocScanTaskRequest: MessageFns<CreateIocScanTaskRequest> = {
       ? IocScanTask.fromPartial(object.iocScanTask)
       : undefined;
     message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
 
 function createBaseCreateIocScanTaskResponse(): CreateIocScanTaskResponse {
-  return { iocScanTask: undefined };
+  return { iocScanTask: undefined, hints: [] };
 }
 
 export const CreateIocScanTaskResponse: MessageFns<CreateIocScanTaskResponse> = {
   encode(message: CreateIocScanTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.iocScanTask !== undefined) {
       IocScanTask.encode(message.iocScanTask, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.hints) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -1722,6 +1951,14 @@ export const CreateIocScanTaskResponse: MessageFns<CreateIocScanTaskResponse> = 
             message.iocScanTask = IocScanTask.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hints.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1741,6 +1978,7 @@ export const CreateIocScanTaskResponse: MessageFns<CreateIocScanTaskResponse> = 
         : isSet(object.ioc_scan_task)
         ? IocScanTask.fromJSON(object.ioc_scan_task)
         : undefined,
+      hints: globalThis.Array.isArray(object?.hints) ? object.hints.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -1748,6 +1986,9 @@ export const CreateIocScanTaskResponse: MessageFns<CreateIocScanTaskResponse> = 
     const obj: any = {};
     if (message.iocScanTask !== undefined) {
       obj.iocScanTask = IocScanTask.toJSON(message.iocScanTask);
+    }
+    if (message.hints?.length) {
+      obj.hints = message.hints;
     }
     return obj;
   },
@@ -1760,12 +2001,239 @@ export const CreateIocScanTaskResponse: MessageFns<CreateIocScanTaskResponse> = 
     message.iocScanTask = (object.iocScanTask !== undefined && object.iocScanTask !== null)
       ? IocScanTask.fromPartial(object.iocScanTask)
       : undefined;
+    message.hints = object.hints?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseUpdateIocScanTaskRequest(): UpdateIocScanTaskRequest {
+  return { iocScanTask: undefined, updateMask: undefined, requestId: "", validateOnly: false };
+}
+
+export const UpdateIocScanTaskRequest: MessageFns<UpdateIocScanTaskRequest> = {
+  encode(message: UpdateIocScanTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.iocScanTask !== undefined) {
+      IocScanTask.encode(message.iocScanTask, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateIocScanTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateIocScanTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.iocScanTask = IocScanTask.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateIocScanTaskRequest {
+    return {
+      iocScanTask: isSet(object.iocScanTask)
+        ? IocScanTask.fromJSON(object.iocScanTask)
+        : isSet(object.ioc_scan_task)
+        ? IocScanTask.fromJSON(object.ioc_scan_task)
+        : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
+    };
+  },
+
+  toJSON(message: UpdateIocScanTaskRequest): unknown {
+    const obj: any = {};
+    if (message.iocScanTask !== undefined) {
+      obj.iocScanTask = IocScanTask.toJSON(message.iocScanTask);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateIocScanTaskRequest>, I>>(base?: I): UpdateIocScanTaskRequest {
+    return UpdateIocScanTaskRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateIocScanTaskRequest>, I>>(object: I): UpdateIocScanTaskRequest {
+    const message = createBaseUpdateIocScanTaskRequest();
+    message.iocScanTask = (object.iocScanTask !== undefined && object.iocScanTask !== null)
+      ? IocScanTask.fromPartial(object.iocScanTask)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    message.requestId = object.requestId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdateIocScanTaskResponse(): UpdateIocScanTaskResponse {
+  return { iocScanTask: undefined, hints: [] };
+}
+
+export const UpdateIocScanTaskResponse: MessageFns<UpdateIocScanTaskResponse> = {
+  encode(message: UpdateIocScanTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.iocScanTask !== undefined) {
+      IocScanTask.encode(message.iocScanTask, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.hints) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateIocScanTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateIocScanTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.iocScanTask = IocScanTask.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hints.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateIocScanTaskResponse {
+    return {
+      iocScanTask: isSet(object.iocScanTask)
+        ? IocScanTask.fromJSON(object.iocScanTask)
+        : isSet(object.ioc_scan_task)
+        ? IocScanTask.fromJSON(object.ioc_scan_task)
+        : undefined,
+      hints: globalThis.Array.isArray(object?.hints) ? object.hints.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: UpdateIocScanTaskResponse): unknown {
+    const obj: any = {};
+    if (message.iocScanTask !== undefined) {
+      obj.iocScanTask = IocScanTask.toJSON(message.iocScanTask);
+    }
+    if (message.hints?.length) {
+      obj.hints = message.hints;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateIocScanTaskResponse>, I>>(base?: I): UpdateIocScanTaskResponse {
+    return UpdateIocScanTaskResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateIocScanTaskResponse>, I>>(object: I): UpdateIocScanTaskResponse {
+    const message = createBaseUpdateIocScanTaskResponse();
+    message.iocScanTask = (object.iocScanTask !== undefined && object.iocScanTask !== null)
+      ? IocScanTask.fromPartial(object.iocScanTask)
+      : undefined;
+    message.hints = object.hints?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseDeleteIocScanTaskRequest(): DeleteIocScanTaskRequest {
-  return { id: "", requestId: "" };
+  return { id: "", requestId: "", etag: "" };
 }
 
 export const DeleteIocScanTaskRequest: MessageFns<DeleteIocScanTaskRequest> = {
@@ -1775,6 +2243,9 @@ export const DeleteIocScanTaskRequest: MessageFns<DeleteIocScanTaskRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(18).string(message.requestId);
+    }
+    if (message.etag !== "") {
+      writer.uint32(26).string(message.etag);
     }
     return writer;
   },
@@ -1808,6 +2279,14 @@ export const DeleteIocScanTaskRequest: MessageFns<DeleteIocScanTaskRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1828,6 +2307,7 @@ export const DeleteIocScanTaskRequest: MessageFns<DeleteIocScanTaskRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
     };
   },
 
@@ -1839,6 +2319,9 @@ export const DeleteIocScanTaskRequest: MessageFns<DeleteIocScanTaskRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
     return obj;
   },
 
@@ -1849,6 +2332,7 @@ export const DeleteIocScanTaskRequest: MessageFns<DeleteIocScanTaskRequest> = {
     const message = createBaseDeleteIocScanTaskRequest();
     message.id = object.id ?? "";
     message.requestId = object.requestId ?? "";
+    message.etag = object.etag ?? "";
     return message;
   },
 };
@@ -1901,6 +2385,204 @@ export const DeleteIocScanTaskResponse: MessageFns<DeleteIocScanTaskResponse> = 
   },
   fromPartial<I extends Exact<DeepPartial<DeleteIocScanTaskResponse>, I>>(_: I): DeleteIocScanTaskResponse {
     const message = createBaseDeleteIocScanTaskResponse();
+    return message;
+  },
+};
+
+function createBaseRunIocScanTaskRequest(): RunIocScanTaskRequest {
+  return { id: "", devices: [], requestId: "" };
+}
+
+export const RunIocScanTaskRequest: MessageFns<RunIocScanTaskRequest> = {
+  encode(message: RunIocScanTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    for (const v of message.devices) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunIocScanTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunIocScanTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.devices.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunIocScanTaskRequest {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      devices: globalThis.Array.isArray(object?.devices) ? object.devices.map((e: any) => globalThis.String(e)) : [],
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RunIocScanTaskRequest): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.devices?.length) {
+      obj.devices = message.devices;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunIocScanTaskRequest>, I>>(base?: I): RunIocScanTaskRequest {
+    return RunIocScanTaskRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunIocScanTaskRequest>, I>>(object: I): RunIocScanTaskRequest {
+    const message = createBaseRunIocScanTaskRequest();
+    message.id = object.id ?? "";
+    message.devices = object.devices?.map((e) => e) || [];
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRunIocScanTaskResponse(): RunIocScanTaskResponse {
+  return { commandIds: [], skippedDevices: 0 };
+}
+
+export const RunIocScanTaskResponse: MessageFns<RunIocScanTaskResponse> = {
+  encode(message: RunIocScanTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.commandIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.skippedDevices !== 0) {
+      writer.uint32(16).uint32(message.skippedDevices);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunIocScanTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunIocScanTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commandIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.skippedDevices = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunIocScanTaskResponse {
+    return {
+      commandIds: globalThis.Array.isArray(object?.commandIds)
+        ? object.commandIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.command_ids)
+        ? object.command_ids.map((e: any) => globalThis.String(e))
+        : [],
+      skippedDevices: isSet(object.skippedDevices)
+        ? globalThis.Number(object.skippedDevices)
+        : isSet(object.skipped_devices)
+        ? globalThis.Number(object.skipped_devices)
+        : 0,
+    };
+  },
+
+  toJSON(message: RunIocScanTaskResponse): unknown {
+    const obj: any = {};
+    if (message.commandIds?.length) {
+      obj.commandIds = message.commandIds;
+    }
+    if (message.skippedDevices !== 0) {
+      obj.skippedDevices = Math.round(message.skippedDevices);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunIocScanTaskResponse>, I>>(base?: I): RunIocScanTaskResponse {
+    return RunIocScanTaskResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunIocScanTaskResponse>, I>>(object: I): RunIocScanTaskResponse {
+    const message = createBaseRunIocScanTaskResponse();
+    message.commandIds = object.commandIds?.map((e) => e) || [];
+    message.skippedDevices = object.skippedDevices ?? 0;
     return message;
   },
 };
@@ -1997,6 +2679,18 @@ export const TaskServiceService = {
     responseDeserialize: (value: Buffer): GetEffectiveNetworkIsolationTaskResponse =>
       GetEffectiveNetworkIsolationTaskResponse.decode(value),
   },
+  /** Returns one IOC scan task. Role viewer. Errors: NOT_FOUND. */
+  getIocScanTask: {
+    path: "/cordon.v1.TaskService/GetIocScanTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetIocScanTaskRequest): Buffer =>
+      Buffer.from(GetIocScanTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetIocScanTaskRequest => GetIocScanTaskRequest.decode(value),
+    responseSerialize: (value: GetIocScanTaskResponse): Buffer =>
+      Buffer.from(GetIocScanTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetIocScanTaskResponse => GetIocScanTaskResponse.decode(value),
+  },
   /** Lists IOC scan tasks by name. Role viewer. */
   listIocScanTasks: {
     path: "/cordon.v1.TaskService/ListIocScanTasks" as const,
@@ -2009,7 +2703,7 @@ export const TaskServiceService = {
       Buffer.from(ListIocScanTasksResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListIocScanTasksResponse => ListIocScanTasksResponse.decode(value),
   },
-  /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT. */
+  /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS. */
   createIocScanTask: {
     path: "/cordon.v1.TaskService/CreateIocScanTask" as const,
     requestStream: false as const,
@@ -2021,7 +2715,27 @@ export const TaskServiceService = {
       Buffer.from(CreateIocScanTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateIocScanTaskResponse => CreateIocScanTaskResponse.decode(value),
   },
-  /** Removes an IOC scan task. Role operator. Errors: NOT_FOUND. */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `scope`, `document_hashes`, `schedule`, `start_at`,
+   * `time_zone`, `random_spread`, `time_limit`, `skip_missed`, `response`, `settings` and the fields of the last two. Runs
+   * that wait are replaced; one that runs goes on as it was. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND,
+   * ALREADY_EXISTS, ABORTED (etag).
+   */
+  updateIocScanTask: {
+    path: "/cordon.v1.TaskService/UpdateIocScanTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateIocScanTaskRequest): Buffer =>
+      Buffer.from(UpdateIocScanTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateIocScanTaskRequest => UpdateIocScanTaskRequest.decode(value),
+    responseSerialize: (value: UpdateIocScanTaskResponse): Buffer =>
+      Buffer.from(UpdateIocScanTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateIocScanTaskResponse => UpdateIocScanTaskResponse.decode(value),
+  },
+  /**
+   * Removes an IOC scan task; runs that wait or run are cancelled. Alerts stay. Role operator. Errors: NOT_FOUND, ABORTED
+   * (etag).
+   */
   deleteIocScanTask: {
     path: "/cordon.v1.TaskService/DeleteIocScanTask" as const,
     requestStream: false as const,
@@ -2032,6 +2746,21 @@ export const TaskServiceService = {
     responseSerialize: (value: DeleteIocScanTaskResponse): Buffer =>
       Buffer.from(DeleteIocScanTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteIocScanTaskResponse => DeleteIocScanTaskResponse.decode(value),
+  },
+  /**
+   * Runs an IOC scan task now, on all of its devices or on some. A device where a run of the task has begun is left out. Role
+   * operator. Errors: INVALID_ARGUMENT, NOT_FOUND.
+   */
+  runIocScanTask: {
+    path: "/cordon.v1.TaskService/RunIocScanTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RunIocScanTaskRequest): Buffer =>
+      Buffer.from(RunIocScanTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RunIocScanTaskRequest => RunIocScanTaskRequest.decode(value),
+    responseSerialize: (value: RunIocScanTaskResponse): Buffer =>
+      Buffer.from(RunIocScanTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RunIocScanTaskResponse => RunIocScanTaskResponse.decode(value),
   },
 } as const;
 
@@ -2057,12 +2786,29 @@ export interface TaskServiceServer extends UntypedServiceImplementation {
     GetEffectiveNetworkIsolationTaskRequest,
     GetEffectiveNetworkIsolationTaskResponse
   >;
+  /** Returns one IOC scan task. Role viewer. Errors: NOT_FOUND. */
+  getIocScanTask: handleUnaryCall<GetIocScanTaskRequest, GetIocScanTaskResponse>;
   /** Lists IOC scan tasks by name. Role viewer. */
   listIocScanTasks: handleUnaryCall<ListIocScanTasksRequest, ListIocScanTasksResponse>;
-  /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT. */
+  /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS. */
   createIocScanTask: handleUnaryCall<CreateIocScanTaskRequest, CreateIocScanTaskResponse>;
-  /** Removes an IOC scan task. Role operator. Errors: NOT_FOUND. */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `scope`, `document_hashes`, `schedule`, `start_at`,
+   * `time_zone`, `random_spread`, `time_limit`, `skip_missed`, `response`, `settings` and the fields of the last two. Runs
+   * that wait are replaced; one that runs goes on as it was. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND,
+   * ALREADY_EXISTS, ABORTED (etag).
+   */
+  updateIocScanTask: handleUnaryCall<UpdateIocScanTaskRequest, UpdateIocScanTaskResponse>;
+  /**
+   * Removes an IOC scan task; runs that wait or run are cancelled. Alerts stay. Role operator. Errors: NOT_FOUND, ABORTED
+   * (etag).
+   */
   deleteIocScanTask: handleUnaryCall<DeleteIocScanTaskRequest, DeleteIocScanTaskResponse>;
+  /**
+   * Runs an IOC scan task now, on all of its devices or on some. A device where a run of the task has begun is left out. Role
+   * operator. Errors: INVALID_ARGUMENT, NOT_FOUND.
+   */
+  runIocScanTask: handleUnaryCall<RunIocScanTaskRequest, RunIocScanTaskResponse>;
 }
 
 export interface TaskServiceClient extends Client {
@@ -2168,6 +2914,22 @@ export interface TaskServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetEffectiveNetworkIsolationTaskResponse) => void,
   ): ClientUnaryCall;
+  /** Returns one IOC scan task. Role viewer. Errors: NOT_FOUND. */
+  getIocScanTask(
+    request: GetIocScanTaskRequest,
+    callback: (error: ServiceError | null, response: GetIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  getIocScanTask(
+    request: GetIocScanTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  getIocScanTask(
+    request: GetIocScanTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
   /** Lists IOC scan tasks by name. Role viewer. */
   listIocScanTasks(
     request: ListIocScanTasksRequest,
@@ -2184,7 +2946,7 @@ export interface TaskServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListIocScanTasksResponse) => void,
   ): ClientUnaryCall;
-  /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT. */
+  /** Makes an IOC scan task. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS. */
   createIocScanTask(
     request: CreateIocScanTaskRequest,
     callback: (error: ServiceError | null, response: CreateIocScanTaskResponse) => void,
@@ -2200,7 +2962,31 @@ export interface TaskServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateIocScanTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Removes an IOC scan task. Role operator. Errors: NOT_FOUND. */
+  /**
+   * Changes the fields named in update_mask: `display_name`, `scope`, `document_hashes`, `schedule`, `start_at`,
+   * `time_zone`, `random_spread`, `time_limit`, `skip_missed`, `response`, `settings` and the fields of the last two. Runs
+   * that wait are replaced; one that runs goes on as it was. Role operator. Errors: INVALID_ARGUMENT, NOT_FOUND,
+   * ALREADY_EXISTS, ABORTED (etag).
+   */
+  updateIocScanTask(
+    request: UpdateIocScanTaskRequest,
+    callback: (error: ServiceError | null, response: UpdateIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  updateIocScanTask(
+    request: UpdateIocScanTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  updateIocScanTask(
+    request: UpdateIocScanTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Removes an IOC scan task; runs that wait or run are cancelled. Alerts stay. Role operator. Errors: NOT_FOUND, ABORTED
+   * (etag).
+   */
   deleteIocScanTask(
     request: DeleteIocScanTaskRequest,
     callback: (error: ServiceError | null, response: DeleteIocScanTaskResponse) => void,
@@ -2215,6 +3001,25 @@ export interface TaskServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Runs an IOC scan task now, on all of its devices or on some. A device where a run of the task has begun is left out. Role
+   * operator. Errors: INVALID_ARGUMENT, NOT_FOUND.
+   */
+  runIocScanTask(
+    request: RunIocScanTaskRequest,
+    callback: (error: ServiceError | null, response: RunIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  runIocScanTask(
+    request: RunIocScanTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RunIocScanTaskResponse) => void,
+  ): ClientUnaryCall;
+  runIocScanTask(
+    request: RunIocScanTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RunIocScanTaskResponse) => void,
   ): ClientUnaryCall;
 }
 
