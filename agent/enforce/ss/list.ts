@@ -28,9 +28,7 @@ export interface OwnedSocket {
 /** As `listSockets`; a socket that several processes hold comes once for each. */
 export async function listOwnedSockets(): Promise<OwnedSocket[]> {
   return parseSockets(await socketText()).flatMap<OwnedSocket>(({ connection, owners }) =>
-    owners.length === 0
-      ? [{ connection, owner: undefined }]
-      : owners.map((owner) => ({ connection, owner })),
+    owners.length === 0 ? [{ connection, owner: undefined }] : owners.map((owner) => ({ connection, owner })),
   );
 }
 

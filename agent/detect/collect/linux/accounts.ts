@@ -26,7 +26,16 @@ const LIMIT = 16 * 1024 * 1024;
 export function readAccounts(files: SystemFiles): Account[] {
   return fieldsOf(files.read('/etc/passwd', LIMIT)).flatMap(([name, , uid, gid, comment, home, shell]) =>
     name && isId(uid) && isId(gid)
-      ? [{ name, uid: Number(uid), gid: Number(gid), comment: comment ?? '', home: home ?? '', shell: shell ?? '' }]
+      ? [
+          {
+            name,
+            uid: Number(uid),
+            gid: Number(gid),
+            comment: comment ?? '',
+            home: home ?? '',
+            shell: shell ?? '',
+          },
+        ]
       : [],
   );
 }

@@ -36,7 +36,10 @@ export function readProcess(files: SystemFiles, pid: number): ProcessFacts | und
   if (text === undefined) return undefined;
   // A command may hold brackets and spaces of its own.
   const end = text.lastIndexOf(')');
-  const fields = text.slice(end + 2).split(' ').map(Number);
+  const fields = text
+    .slice(end + 2)
+    .split(' ')
+    .map(Number);
   const at = (field: number): number => fields[field - 3] ?? Number.NaN;
   return {
     pid,

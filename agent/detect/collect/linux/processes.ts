@@ -18,7 +18,7 @@ import type { LinuxSystem } from './system.js';
 
 const SECTIONS = 'SectionList/MemorySection/Name';
 const PORTS = 'PortList/PortItem';
-const PORT_PROPERTIES = ['pid', 'state', 'localIP', 'remoteIP', 'localPort', 'remotePort', 'protocol'];
+const PORT_PROPERTIES = ['state', 'localIP', 'remoteIP', 'localPort', 'remotePort', 'protocol'];
 
 /**
  * Processes. The name is both that of the program's file and that which the kernel keeps: a program may change the second,

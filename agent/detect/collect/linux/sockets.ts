@@ -7,6 +7,7 @@ import type { Known } from '../item-of.js';
 const STATES: ReadonlyMap<string, string> = new Map([
   ['ESTAB', 'ESTABLISHED'],
   ['LISTEN', 'LISTENING'],
+  ['SYN-RECV', 'SYN_RECEIVED'],
   ['UNCONN', ''],
 ]);
 

@@ -43,7 +43,10 @@ function* listUsers({ files, now }: LinuxSystem, request: CollectRequest): Gener
   const groupsOf = groupNames(attempt('/etc/group', () => readGroups(files), []));
   const shadow = attempt('/etc/shadow', () => readShadow(files), new Map<string, readonly string[]>());
   const logins = new Map(
-    attempt('/var/log/wtmp', () => readLogins(files, '/var/log/wtmp'), []).map(({ user, time }) => [user, time]),
+    attempt('/var/log/wtmp', () => readLogins(files, '/var/log/wtmp'), []).map(({ user, time }) => [
+      user,
+      time,
+    ]),
   );
   for (const account of readAccounts(files)) {
     const { name, uid, comment, home, shell } = account;
