@@ -26,18 +26,20 @@ export function itTellsEveryTerm(collector: Pick<Collector, 'terms'>, find: () =
   });
 
   for (const term of collector.terms) {
-    it(`${term} matches the real thing, and a near miss does not`, () => {
-      const property = term.slice(term.indexOf('/') + 1);
-      const known = real.known[property];
-      if (known === undefined) throw new Error(`the test knows nothing about ${term}`);
-      const values = real.item.values.get(term) ?? [];
-      const value = typeof known === 'function' ? values.find(known) : known;
-      if (value === undefined) throw new Error(`none of ${JSON.stringify(values)} is right for ${term}`);
-      expect(matches(term, value, real.item), `${term} is ${String(value)}`).to.equal(true);
-      const near = nearMiss(term, value, values);
-      expect(matches(term, near, real.item), `${term} is ${String(near)}`).to.equal(false);
-    });
+    it(`${term} matches the real thing, and a near miss does not`, () => checkTerm(term, real));
   }
+}
+
+/** @throws AssertionError or Error when a document about the thing does not match it, or one about another one does */
+export function checkTerm(term: string, { item, known: all }: RealThing): void {
+  const known = all[term.slice(term.indexOf('/') + 1)];
+  if (known === undefined) throw new Error(`the test knows nothing about ${term}`);
+  const values = item.values.get(term) ?? [];
+  const value = typeof known === 'function' ? values.find(known) : known;
+  if (value === undefined) throw new Error(`none of ${JSON.stringify(values)} is right for ${term}`);
+  expect(matches(term, value, item), `${term} is ${String(value)}`).to.equal(true);
+  const near = nearMiss(term, value, values);
+  expect(matches(term, near, item), `${term} is ${String(near)}`).to.equal(false);
 }
 
 /** Whether an OpenIOC document of one term, read by the parser, matches an item. */
