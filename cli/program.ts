@@ -11,6 +11,7 @@ import { addIsolationsCommands } from './commands/isolations.js';
 import { addLoginCommand } from './commands/login.js';
 import { addPolicyCommands } from './commands/policy.js';
 import { addProfileCommands } from './commands/profile.js';
+import { addQuarantineCommands } from './commands/quarantine.js';
 import { addTaskCommands } from './commands/task.js';
 import { addTokenCommands } from './commands/token.js';
 import { EXIT_CODE_HELP } from './exit.js';
@@ -52,5 +53,6 @@ export function createProgram(state: RunState): Command {
   addTokenCommands(program, state);
   addAuditCommands(program, state);
   addCommandCommands(program, state);
+  addQuarantineCommands(program, state);
   return program;
 }
