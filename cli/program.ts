@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { version } from '../shared/package-root.js';
+import { addAlertsCommands } from './commands/alerts.js';
 import { addAuditCommands } from './commands/audit.js';
 import { addCommandCommands } from './commands/command.js';
 import { addDevicesCommands } from './commands/devices.js';
@@ -51,6 +52,7 @@ export function createProgram(state: RunState): Command {
   addTaskCommands(program, state);
   addExclusionCommands(program, state);
   addProfileCommands(program, state);
+  addAlertsCommands(program, state);
   addIocCommands(program, state);
   addScanCommands(program, state);
   addEnrollTokenCommands(program, state);

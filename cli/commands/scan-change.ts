@@ -96,7 +96,7 @@ function parseName(text: string): string {
 }
 
 async function createScan(session: Session, name: string, flags: CreateFlags): Promise<void> {
-  const { api, io } = session;
+  const { io } = session;
   const dryRun = flags.dryRun ?? false;
   if (!flags.document) {
     throw new CliError(

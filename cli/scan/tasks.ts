@@ -1,4 +1,4 @@
-import { IocScanTask } from '../../shared/gen/cordon/v1/task.js';
+import type { IocScanTask } from '../../shared/gen/cordon/v1/task.js';
 import {
   GetIocScanTaskRequest,
   ListIocScanTasksRequest,
