@@ -5,6 +5,7 @@ import { addAuditCommands } from './commands/audit.js';
 import { addCommandCommands } from './commands/command.js';
 import { addDevicesCommands } from './commands/devices.js';
 import { addEnrollTokenCommands } from './commands/enroll-token.js';
+import { addEventsCommands } from './commands/events.js';
 import { addExclusionCommands } from './commands/exclusion.js';
 import { addGroupCommands } from './commands/group.js';
 import { addIocCommands } from './commands/ioc.js';
@@ -58,6 +59,7 @@ export function createProgram(state: RunState): Command {
   addEnrollTokenCommands(program, state);
   addTokenCommands(program, state);
   addAuditCommands(program, state);
+  addEventsCommands(program, state);
   addCommandCommands(program, state);
   addQuarantineCommands(program, state);
   return program;
