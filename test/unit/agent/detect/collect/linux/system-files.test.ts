@@ -70,13 +70,13 @@ import { temporaryRoot } from './temporary-root.js';
       ['none', 'ENOENT'],
     ] as const) {
       const failure: unknown = await programHashes(join(root.folder, path), ['md5'], signal).catch(
-        (error) => error,
+        (error: unknown) => error,
       );
       expect(String(failure), path).to.contain(why);
     }
     execFileSync('truncate', ['-s', '201M', join(root.folder, 'large')]);
     const failure: unknown = await programHashes(join(root.folder, 'large'), ['md5'], signal).catch(
-      (error) => error,
+      (error: unknown) => error,
     );
     expect(String(failure)).to.contain('larger than 200 MiB');
   });
