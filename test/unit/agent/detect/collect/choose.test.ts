@@ -5,7 +5,7 @@ import { ITEM_TYPES } from '../../../../../shared/ioc/model.js';
 import { lookUpTerm } from '../../../../../shared/ioc/terms.js';
 
 describe('choosing collectors', () => {
-  for (const platform of ['linux'] as const) {
+  for (const platform of ['linux', 'win32'] as const) {
     it(`gives ${platform} one for each kind of items but files, or a reason why not`, () => {
       const types = collectorsFor(platform).map(({ type }) => type);
       expect([...types].sort()).to.deep.equal(ITEM_TYPES.filter((type) => type !== 'FileItem').sort());

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import type { Collector, CollectRequest, Item, Value } from '../../../../../agent/detect/item.js';
 import { parseIoc } from '../../../../../shared/ioc/parse.js';
+import { KeptSets } from '../../../../../agent/detect/match/kept-sets.js';
+import { Matcher } from '../../../../../agent/detect/match/matcher.js';
 import { lookUpTerm, type ValueKind } from '../../../../../shared/ioc/terms.js';
-import { holdsFor } from './holds-for.js';
 
 /** What is known of a real thing without asking the collector: the value itself, or how to tell that it is right. */
 export type Known = Value | ((value: Value) => boolean);
@@ -42,14 +43,13 @@ export function checkTerm(term: string, { item, known: all }: RealThing): void {
   expect(matches(term, near, item), `${term} is ${String(near)}`).to.equal(false);
 }
 
-/** Whether an OpenIOC document of one term, read by the parser, matches an item. */
+/** Whether an OpenIOC document of one term, read by the parser, matches an item, asked of the matcher. */
 function matches(term: string, value: Value, item: Item): boolean {
   const document = parseIoc(Buffer.from(openIoc(term, contentOf(kindOf(term), value))));
   expect(document.problems, `${term} can be looked for`).to.deep.equal([]);
-  const [group] = document.root.children;
-  const node = group?.kind === 'group' ? group.children[0] : group;
-  if (node?.kind !== 'term') throw new Error('the document has no term');
-  return (item.values.get(node.term) ?? []).some((found) => holdsFor(node.test, found));
+  const unexpected = (_document: unknown, detail: string): void => expect.fail(detail);
+  const matcher = new Matcher([{ hash: 'ab', document }], new Set(), new KeptSets(), unexpected);
+  return matcher.matchesOf(matcher.of(item.type), item).length > 0;
 }
 
 function openIoc(term: string, content: string): string {

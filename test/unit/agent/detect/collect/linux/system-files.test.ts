@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { readMounts } from '../../../../../../agent/detect/collect/linux/mounts.js';
 import { systemFiles } from '../../../../../../agent/detect/collect/linux/system-files.js';
 import { parseCommand, parseUnit } from '../../../../../../agent/detect/collect/linux/unit-text.js';
 import { programHashes } from '../../../../../../agent/detect/collect/program-hashes.js';
@@ -48,16 +47,6 @@ import { temporaryRoot } from './temporary-root.js';
     root.write('etc/secret', 'x');
     chmodSync(join(root.folder, 'etc/secret'), 0);
     expect(() => files.read('/etc/secret')).to.throw('EACCES');
-  });
-
-  it('are mounted at names with spaces', () => {
-    root.write(
-      'proc/self/mountinfo',
-      '27 26 8:17 /a /b\\040c\\134d rw shared:1 master:2 - ext4 /dev/x\\040y rw\n',
-    );
-    expect(readMounts(files)).to.deep.equal([
-      { point: '/b c\\d', type: 'ext4', source: '/dev/x y', device: '8:17' },
-    ]);
   });
 
   it('are hashed only when they are regular and not too large', async () => {
