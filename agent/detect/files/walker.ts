@@ -70,11 +70,19 @@ export class Walker {
   private rootsDone = 0;
   private root = '';
   private reached = 0;
+  /** Place of the last entry, once the folder that it is in has been left. */
+  private last: WalkPosition | undefined;
 
   constructor(private readonly parts: WalkerParts) {}
 
   /** The next entry; undefined: there are no more. Blocks for as long as the file system takes. */
   next(): WalkEntry | undefined {
+    const entry = this.advance();
+    if (entry) this.last = undefined;
+    return entry;
+  }
+
+  private advance(): WalkEntry | undefined {
     for (;;) {
       const frame = this.frames.at(-1);
       if (!frame) {
@@ -86,7 +94,8 @@ export class Walker {
       }
       const next = frame.names[frame.at];
       if (!next) {
-        this.leave();
+        this.last ??= this.position();
+        this.frames.pop();
         continue;
       }
       const entry = this.take(frame, next);
@@ -96,6 +105,7 @@ export class Walker {
 
   /** Where it is: the entry that `next` gave last. */
   position(): WalkPosition {
+    if (this.last) return this.last;
     const [, ...below] = this.frames;
     const names = below.map(({ name }) => toNameText(name));
     const last = this.frames.at(-1);
@@ -178,10 +188,6 @@ export class Walker {
     }
     const folders = names.filter(({ kind }) => kind === 'folder').length;
     this.frames.push({ path, name, names, folders, at: 0, foldersDone: 0, from, share, after });
-  }
-
-  private leave(): void {
-    this.frames.pop();
   }
 
   private list(path: RawPath): Name[] {

@@ -56,6 +56,11 @@ export class Evaluation {
     this.known |= known;
   }
 
+  /** Whether any term held that is not negated. */
+  get anyHeld(): boolean {
+    return this.hits.length > 0;
+  }
+
   /** What is needed next, as bits. */
   needs(): number {
     if (this.hits.length === 0) return this.of.needsWithoutHit(this.known).needs;

@@ -6,7 +6,7 @@ import type { Companions } from './combination.js';
 import { CompiledDocument } from './document.js';
 import type { Evaluation, Held } from './evaluation.js';
 import { matchKey } from './identity.js';
-import type { KeptSets} from './kept-sets.js';
+import type { KeptSets } from './kept-sets.js';
 import { type KeptSet } from './kept-sets.js';
 import { heldValues, matchedItem, matchedNodes } from './matched.js';
 import { TestIndex } from './test-index.js';
@@ -84,21 +84,23 @@ export class Matcher {
   matchesOf(view: TypeMatcher, item: Item): ScanMatch[] {
     const evaluation = view.evaluation();
     evaluation.add(item.values, ~0);
-    return this.conclude(view, evaluation, item.values);
+    return this.conclude(view, evaluation, () => item.values);
   }
 
   /**
    * What an item comes to once all is known of it that is needed. What held is kept for documents that ask for other kinds
    * too.
-   * @param values everything that is known of it, for people
+   * @param values everything that is known of it, for people; asked only if some term held
    */
   conclude(
     view: TypeMatcher,
     evaluation: Evaluation,
-    values: ReadonlyMap<string, readonly Value[]>,
+    values: () => ReadonlyMap<string, readonly Value[]>,
   ): ScanMatch[] {
-    const item: Item = { type: view.type, values };
-    return evaluation.held().flatMap((held) => {
+    const all = evaluation.held();
+    if (all.length === 0) return [];
+    const item: Item = { type: view.type, values: values() };
+    return all.flatMap((held) => {
       this.keep(held, item);
       const search = view.search(held.document, held.literals);
       if (search.kind === 'too many') {
