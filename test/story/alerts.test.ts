@@ -3,7 +3,7 @@ import { pruneAlerts } from '../../server/alerts/prune.js';
 import { appendAudit } from '../../server/store/audit.js';
 import { inChunks } from '../../server/store/chunks.js';
 import { IsolationMode, IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
-import type { AgentEvent} from '../../shared/gen/cordon/v1/agent_service.js';
+import type { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import { DetectionFound } from '../../shared/gen/cordon/v1/agent_service.js';
 import { AlertServiceService, ListAlertsResponse } from '../../shared/gen/cordon/v1/alert_service.js';
 import { Alert, AlertState } from '../../shared/gen/cordon/v1/alert.js';
