@@ -16,9 +16,15 @@ import { compileForWindows, mingw } from './bfe-double/build.js';
 import { compile, constantAsserts, expressionAsserts, layoutAsserts } from './static-asserts.js';
 import { expectSuite, Wine, wine } from './wine.js';
 
-const HEADERS = ['ws2tcpip.h', 'iphlpapi.h', 'netioapi.h', 'winsvc.h', 'tlhelp32.h', 'lm.h', 'winternl.h'].concat(
-  ['windns.h', 'winevt.h'],
-);
+const HEADERS = [
+  'ws2tcpip.h',
+  'iphlpapi.h',
+  'netioapi.h',
+  'winsvc.h',
+  'tlhelp32.h',
+  'lm.h',
+  'winternl.h',
+].concat(['windns.h', 'winevt.h']);
 const DOUBLE = join(packageRoot, 'test/windows/detect-double/detect-double.c');
 
 const needs = [wine, mingw].find(({ met }) => !met) ?? wine;
