@@ -44,6 +44,11 @@ describe('what a scan collects on Windows', function () {
     await expectSuite(windows, 'test/windows/suites/detect-system.wine.js');
   });
 
+  itNeeding(wine, 'is compared with documents, together with files on Windows paths', async () => {
+    windows = Wine.make();
+    await expectSuite(windows, 'test/windows/suites/detect-scan.wine.js');
+  });
+
   itNeeding(needs, 'is what its services remember', async () => {
     windows = Wine.make();
     const library = join(windows.folder, 'detect-double.dll');
