@@ -18,6 +18,7 @@ const HEADERS = [
   'sddl.h',
   'aclapi.h',
   'fwpmu.h',
+  'ntstatus.h',
 ];
 
 /** What numbers of the agent are in C, where they are not called as the headers call them: by name, or by file and name. */
@@ -95,17 +96,10 @@ const OURS = new Set(
    LONGEST_VALUE_NAME LONGEST_KEY_NAME LARGEST_VALUE LARGEST_OWNER MOST_KEYS MOST_VALUES MOST_ITEMS MOST_NAMED NAMED_DEPTH
    PROCESS_COMMAND_LINE_INFORMATION LARGEST_COMMAND_LINE MOST_PROCESSES MOST_MODULES TICKS_PER_SECOND CHUNK LARGEST_SETTINGS
    MOST_PAGES MOST_NAMES MOST_RECORDS BATCH LARGEST_EVENT LONGEST_MESSAGE MOST_SOURCES MOST_EVENTS MOST_ROWS LONGEST_ALIAS
-   LARGEST_FILE ROUTER`.split(
-    /\s+/,
-  ),
+   LARGEST_FILE ROUTER`.split(/\s+/),
 );
 
-const FOLDERS = [
-  'agent/windows',
-  'agent/enforce/iphlp',
-  'agent/enforce/wfp',
-  'agent/detect/collect/windows',
-];
+const FOLDERS = ['agent/windows', 'agent/enforce/iphlp', 'agent/enforce/wfp', 'agent/detect/collect/windows'];
 /** Have tests of their own: layout.test.ts, connections.test.ts. */
 const ELSEWHERE = ['constants.ts', 'layout.ts', 'error-codes.ts'];
 

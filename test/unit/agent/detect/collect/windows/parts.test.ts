@@ -3,23 +3,26 @@ import { NEIGHBOUR_STATES, readNeighbours } from '../../../../../../agent/detect
 import { readCache, readRecords } from '../../../../../../agent/detect/collect/windows/dns-item.js';
 import { readEvent } from '../../../../../../agent/detect/collect/windows/event-xml.js';
 import { attributesText } from '../../../../../../agent/detect/collect/windows/file-facts.js';
-import {
-  DNS_CACHE_ENTRY,
-  MIB_IPNET_ROW2,
-  MIB_IPNET_TABLE2,
-} from '../../../../../../agent/detect/collect/windows/layout.js';
+import { MIB_IPNET_ROW2, MIB_IPNET_TABLE2 } from '../../../../../../agent/detect/collect/windows/layout.js';
 import { fileTime, textWithin, type Memory } from '../../../../../../agent/detect/collect/windows/memory.js';
 import { commandLineIn } from '../../../../../../agent/detect/collect/windows/process-calls.js';
 import { processCollector } from '../../../../../../agent/detect/collect/windows/process-item.js';
 import { splitCommand } from '../../../../../../agent/detect/collect/windows/service-command.js';
 import { readUser } from '../../../../../../agent/detect/collect/windows/user-list.js';
-import { volumeCollector, type VolumeCalls } from '../../../../../../agent/detect/collect/windows/volume-item.js';
+import {
+  volumeCollector,
+  type VolumeCalls,
+} from '../../../../../../agent/detect/collect/windows/volume-item.js';
 import { windowsCollectors } from '../../../../../../agent/detect/collect/windows/all.js';
 import type { Collector, Item } from '../../../../../../agent/detect/item.js';
 import { WindowsError } from '../../../../../../agent/windows/library.js';
 import { ITEM_TYPES } from '../../../../../../shared/ioc/model.js';
+import { lookUpTerm, TERMS } from '../../../../../../shared/ioc/terms.js';
 
-async function collect(collector: Collector, terms = collector.terms): Promise<{ items: Item[]; problems: string[] }> {
+async function collect(
+  collector: Collector,
+  terms = collector.terms,
+): Promise<{ items: Item[]; problems: string[] }> {
   const problems: string[] = [];
   const items: Item[] = [];
   for await (const item of collector.collect({
@@ -37,9 +40,11 @@ const values = (item: Item | undefined): Record<string, unknown> => Object.fromE
 
 describe('collectors of Windows', () => {
   it('are there for every kind of items but files, and load on every platform', () => {
-    expect(windowsCollectors().map(({ type }) => type).sort()).to.deep.equal(
-      ITEM_TYPES.filter((type) => type !== 'FileItem').sort(),
-    );
+    expect(
+      windowsCollectors()
+        .map(({ type }) => type)
+        .sort(),
+    ).to.deep.equal(ITEM_TYPES.filter((type) => type !== 'FileItem').sort());
   });
 
   it('say that they have nothing where this is no Windows', async () => {
@@ -54,10 +59,38 @@ describe('collectors of Windows', () => {
   });
 });
 
+describe('terms that collectors of Windows tell', () => {
+  it('are all in the catalogue', () => {
+    for (const collector of windowsCollectors()) {
+      if ('unavailable' in collector) continue;
+      for (const term of collector.terms) expect(lookUpTerm(term)?.term, term).to.equal(term);
+    }
+  });
+
+  it('are those of the catalogue, but for a few that Windows does not keep', () => {
+    const told = new Set(windowsCollectors().flatMap((one) => ('unavailable' in one ? [] : [...one.terms])));
+    const missing = TERMS.filter(({ term, itemType }) => itemType !== 'FileItem' && !told.has(term));
+    expect(missing.map(({ term }) => term).sort()).to.deep.equal([
+      'EventLogItem/category',
+      'Network/DNS',
+      'Network/URI',
+      'PortItem/CreationTime',
+      'SystemInfoItem/containmentState',
+      'SystemInfoItem/networkArray/networkInfo/description',
+      'UserItem/shell',
+      'VolumeItem/CreationTime',
+    ]);
+  });
+});
+
 describe('commands of services', () => {
   const environment = { SystemRoot: 'C:\\Windows', ProgramFiles: 'C:\\Program Files' };
   for (const [command, path, rest] of [
-    ['C:\\Windows\\system32\\svchost.exe -k netsvcs -p', 'C:\\Windows\\system32\\svchost.exe', '-k netsvcs -p'],
+    [
+      'C:\\Windows\\system32\\svchost.exe -k netsvcs -p',
+      'C:\\Windows\\system32\\svchost.exe',
+      '-k netsvcs -p',
+    ],
     ['"C:\\Program Files\\A b\\c.exe" /x "y z"', 'C:\\Program Files\\A b\\c.exe', '/x "y z"'],
     ['C:\\Program Files\\A b\\c.exe /x', 'C:\\Program Files\\A b\\c.exe', '/x'],
     ['%ProgramFiles%\\a.exe', 'C:\\Program Files\\a.exe', ''],
@@ -93,7 +126,10 @@ describe('events in XML', () => {
 
   it('do not let a source write over what Windows says with attributes of its own', () => {
     const read = readEvent(
-      event('<Provider Name="True"/><Security UserID="S-1-5-18"/>', '<UserData><Provider Name="False"/></UserData>'),
+      event(
+        '<Provider Name="True"/><Security UserID="S-1-5-18"/>',
+        '<UserData><Provider Name="False"/></UserData>',
+      ),
     );
     expect(read.source).to.equal('True');
   });
@@ -111,7 +147,12 @@ describe('neighbours in a table', () => {
     const { fields, size } = MIB_IPNET_ROW2;
     const rows = [
       { family: 2, at: fields['Address.Ipv4.sin_addr'].offset, address: 'c0000201', router: 0 },
-      { family: 23, at: fields['Address.Ipv6.sin6_addr'].offset, address: '20010db8000000000000000000000001', router: 1 },
+      {
+        family: 23,
+        at: fields['Address.Ipv6.sin6_addr'].offset,
+        address: '20010db8000000000000000000000001',
+        router: 1,
+      },
     ].map(({ family, at, address, router }) => {
       const row = Buffer.alloc(size);
       row.writeUInt16LE(family, 0);
@@ -132,20 +173,31 @@ describe('neighbours in a table', () => {
       'ArpEntryItem/CacheType': ['Dynamic'],
       'ArpEntryItem/State': ['Stale'],
     };
-    expect(four).to.deep.equal({ ...shared, 'ArpEntryItem/IPv4Address': ['192.0.2.1'], 'ArpEntryItem/IsRouter': [false] });
-    expect(six).to.deep.equal({ ...shared, 'ArpEntryItem/IPv6Address': ['2001:db8::1'], 'ArpEntryItem/IsRouter': [true] });
+    expect(four).to.deep.equal({
+      ...shared,
+      'ArpEntryItem/IPv4Address': ['192.0.2.1'],
+      'ArpEntryItem/IsRouter': [false],
+    });
+    expect(six).to.deep.equal({
+      ...shared,
+      'ArpEntryItem/IPv6Address': ['2001:db8::1'],
+      'ArpEntryItem/IsRouter': [true],
+    });
   });
 
   it('end where the table ends, whatever length a link-layer address claims', () => {
     const table = Buffer.alloc(MIB_IPNET_TABLE2.fields.Table.offset + MIB_IPNET_ROW2.size + 10);
-    table.writeUInt32LE(4_000_000_000, MIB_IPNET_TABLE2.fields.Table.offset + MIB_IPNET_ROW2.fields.PhysicalAddressLength.offset);
+    table.writeUInt32LE(
+      4_000_000_000,
+      MIB_IPNET_TABLE2.fields.Table.offset + MIB_IPNET_ROW2.fields.PhysicalAddressLength.offset,
+    );
     expect([...readNeighbours(table, () => '')]).to.have.length(1);
   });
 });
 
 describe('memory that Windows has filled', () => {
   const fake: Memory = {
-    bytes: () => Buffer.alloc(DNS_CACHE_ENTRY.size, 1),
+    bytes: (_address, length) => Buffer.alloc(length, 1),
     text: () => 'again.example',
     addressOf: () => 1000n,
   };
@@ -160,7 +212,8 @@ describe('memory that Windows has filled', () => {
   it('gives no text from outside of it', () => {
     const buffer = Buffer.from('abc\0def', 'utf16le');
     expect(textWithin(buffer, 1000n, 1000n)).to.equal('abc');
-    for (const address of [0n, 999n, 1014n, 1008n]) expect(textWithin(buffer, 1000n, address)).to.equal(undefined);
+    for (const address of [0n, 999n, 1014n, 1008n])
+      expect(textWithin(buffer, 1000n, address)).to.equal(undefined);
   });
 
   it('holds a command line behind its length', () => {
@@ -181,7 +234,14 @@ describe('memory that Windows has filled', () => {
 
   it('holds users', () => {
     const row = Buffer.alloc(184);
-    for (const [at, address] of [[0, 1], [24, 2], [32, 3], [48, 4], [64, 5]] as const) row.writeBigUInt64LE(BigInt(address), at);
+    for (const [at, address] of [
+      [0, 1],
+      [24, 2],
+      [32, 3],
+      [48, 4],
+      [64, 5],
+    ] as const)
+      row.writeBigUInt64LE(BigInt(address), at);
     row.writeUInt32LE(1_700_000_000, 96);
     row.writeUInt32LE(0x12, 40);
     expect(readUser(row, { text: (address) => `text ${address}` })).to.deep.equal({
@@ -218,9 +278,14 @@ describe('processes of Windows', () => {
       modules: () => ['C:\\evil.dll'],
     };
     const terms = new Set(
-      ['arguments', 'path', 'startTime', 'SecurityID', 'SectionList/MemorySection/Name'].map((term) => `ProcessItem/${term}`),
+      ['arguments', 'path', 'startTime', 'SecurityID', 'SectionList/MemorySection/Name'].map(
+        (term) => `ProcessItem/${term}`,
+      ),
     );
-    const { items, problems } = await collect(processCollector(() => Promise.resolve(calls)), terms);
+    const { items, problems } = await collect(
+      processCollector(() => Promise.resolve(calls)),
+      terms,
+    );
     expect(items).to.have.length(5);
     expect(values(items[2])).to.deep.equal({
       'ProcessItem/pid': [11],
@@ -265,7 +330,11 @@ describe('volumes of Windows', () => {
     const { items, problems } = await collect(volumeCollector(() => Promise.resolve(calls)));
     expect(values(items[1])).to.include.keys('VolumeItem/Name');
     expect(values(items[1])['VolumeItem/Name']).to.deep.equal(['System']);
-    expect(items.map((item) => values(item)['VolumeItem/IsMounted'])).to.deep.equal([[false], [true], [false]]);
+    expect(items.map((item) => values(item)['VolumeItem/IsMounted'])).to.deep.equal([
+      [false],
+      [true],
+      [false],
+    ]);
     expect(items.map((item) => values(item)['VolumeItem/Type'])).to.deep.equal([
       ['DRIVE_REMOVABLE'],
       ['DRIVE_FIXED'],
