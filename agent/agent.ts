@@ -163,7 +163,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       await local.stop();
       await link.stop('the agent stops');
       canaries.stop();
-      runner.stop();
+      await runner.stop();
       notifier?.stop();
       await owner.stop();
       await enforcer.close?.();

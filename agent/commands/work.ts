@@ -1,7 +1,7 @@
 import type { CommandResult, CommandSpec } from '../../shared/gen/cordon/v1/command.js';
 import type { Enforcer } from '../enforce/enforcer.js';
 import type { IsolationOwner } from '../isolation/owner.js';
-import type { Work } from './runner.js';
+import type { Work } from './job.js';
 
 /** CollectConnectionsResult takes no more; the rest is counted. */
 const MOST_CONNECTIONS = 2000;
@@ -11,9 +11,9 @@ export function knownWork(owner: Pick<IsolationOwner, 'selfTest'>, enforcer: Enf
   return ({ work }: CommandSpec) => {
     switch (work?.$case) {
       case 'selfTest':
-        return () => selfTest(owner);
+        return { kind: 'short', run: () => selfTest(owner) };
       case 'collectConnections':
-        return () => collectConnections(enforcer);
+        return { kind: 'short', run: () => collectConnections(enforcer) };
       case 'iocScan':
       case 'listQuarantine':
       case 'restoreQuarantined':
