@@ -1,7 +1,8 @@
-import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../../shared/config/load.js';
 import { chooseEnforcer } from '../enforce/choose.js';
+import { readFolderIfThere } from '../read-folder.js';
 import { readSettings, type Flags } from './options.js';
 import { WindowsError } from '../windows/library.js';
 import { uninstallService } from './service.js';
@@ -23,7 +24,7 @@ export async function purge(flags: Flags): Promise<void> {
   }
   await afterService(process.platform === 'win32' ? uninstallService : undefined, async () => {
     await chooseEnforcer(settings.enforcer).clear();
-    for (const name of filesIn(settings.data_dir)) {
+    for (const name of readFolderIfThere(settings.data_dir)) {
       if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
     }
     removeIfEmpty(settings.data_dir);
@@ -66,14 +67,5 @@ function removeIfEmpty(folder: string): void {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(code)) throw error;
-  }
-}
-
-function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
   }
 }
