@@ -41,6 +41,8 @@ export interface RunControl {
   readonly steering: Observable<Steering>;
   /** How far it has come. May be called as often as one likes. @param percent 0 to 100 */
   readonly progress: (percent: number, progress: ScanProgress) => void;
+  /** How long it has worked, in earlier runs too and pauses left out, milliseconds. */
+  readonly workedMs: () => number;
   /** It has come further, in a way that outlasts the agent. */
   readonly advanced: () => void;
 }

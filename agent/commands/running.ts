@@ -70,6 +70,7 @@ export class Running {
     const control = {
       steering: steering.asObservable(),
       progress: (percent: number, progress: ScanProgress): void => this.note({ percent, progress }),
+      workedMs: () => this.workedMs,
       advanced: (): void => {
         if (!this.over) this.parts.advanced();
       },
