@@ -1,10 +1,11 @@
 import type { Generated } from 'kysely';
+import type { ScanTables } from './scan-tables.js';
 
 /**
  * Tables as the queries see them. Times are milliseconds since 1970 UTC; yes/no is 1/0; `*_proto` columns hold an
  * encoded message of the contract. Only types that SQLite and PostgreSQL share.
  */
-export interface Database {
+export interface Database extends ScanTables {
   devices: DevicesTable;
   certificates: CertificatesTable;
   enrollment_tokens: EnrollmentTokensTable;
@@ -16,6 +17,9 @@ export interface Database {
   isolations: IsolationsTable;
   commands: CommandsTable;
   events: EventsTable;
+  alerts: AlertsTable;
+  alert_comments: AlertCommentsTable;
+  event_cursors: EventCursorsTable;
   audit: AuditTable;
   requests: RequestsTable;
 }
@@ -32,6 +36,8 @@ export interface DevicesTable {
   facts_proto: Uint8Array | null;
   /** `facts_proto.os`, for filters; '' before the first stream. */
   os: Generated<string>;
+  /** `facts_proto.time_zone`, for schedules; '' where it is not known. */
+  time_zone: Generated<string>;
   agent_version: string;
   enrolled_at: number;
   last_seen_at: number | null;
@@ -184,9 +190,27 @@ export interface CommandsTable {
   result_proto: Uint8Array | null;
   delivery_attempts: number;
   cancel_requested: number;
+  /** Not started before this; null: at once. */
+  not_before: Generated<number | null>;
+  /** IOC scan task that it is a run of; '' for other work. Its spec is then in `ioc_scan_specs`, not in spec_proto. */
+  task_id: Generated<string>;
+  /** Version of the task that it carries out. */
+  task_version: Generated<number>;
+  /** Made by the schedule of the task; 0: by an operator. */
+  scheduled: Generated<number>;
+  /** Taken back by the server because the task or the device has changed: it counts for no status. */
+  withdrawn: Generated<number>;
+  /** An operator wants it to stand still. */
+  pause_requested: Generated<number>;
+  progress_percent: Generated<number>;
+  /** ScanProgress; null: none was reported. */
+  progress_proto: Generated<Uint8Array | null>;
 }
 
-/** Events of agents; the primary key makes a repeated one harmless. */
+/**
+ * Events of agents; the primary key makes a repeated one harmless, also one whose alert is gone. What a detection says is in
+ * its alert alone.
+ */
 export interface EventsTable {
   id: string;
   device_id: string;
@@ -194,6 +218,54 @@ export interface EventsTable {
   received_at: number;
   /** AgentEvent. */
   event_proto: Uint8Array;
+}
+
+/** Detections. At most 10,000 a device (server/alerts/prune.ts). */
+export interface AlertsTable {
+  /** The event's id. */
+  id: string;
+  /** Grows by one with each alert: the order in which the server heard of them. Unique. */
+  number: number;
+  device_id: string;
+  source: string;
+  title: string;
+  /** IOC scan task; '': none. */
+  task_id: string;
+  /** Isolation that it started, or that was started from it; '': none. */
+  isolation_id: string;
+  /** Device clock. */
+  occurred_at: number;
+  received_at: number;
+  /** Number of the contract's AlertState. */
+  state: number;
+  /** DetectionFound without isolation_id, as much as is kept of it. */
+  detection_proto: Uint8Array;
+  comment_count: number;
+  /** Size of the alert with its comments in an answer, about, bytes: pages are cut by it before they are read. */
+  bytes: number;
+  /** '': open. */
+  closed_by: string;
+  closed_at: number | null;
+  version: Generated<number>;
+}
+
+/** What operators wrote about alerts, oldest first by number. */
+export interface AlertCommentsTable {
+  alert_id: string;
+  /** 1 and up within its alert. */
+  number: number;
+  author: string;
+  written_at: number;
+  text: string;
+}
+
+/** How far the audit log has reached a SIEM. */
+export interface EventCursorsTable {
+  /** The setting and its value, for example `event_file /var/log/cordon.jsonl`. */
+  target: string;
+  /** Last record that it has. */
+  sequence: number;
+  updated_at: number;
 }
 
 export interface AuditTable {

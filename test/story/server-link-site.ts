@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import { ApplyStatus, ConnectRequest } from '../../shared/gen/cordon/v1/agent_service.js';
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import { FewAtATime } from '../../shared/few-at-a-time.js';
 import { newId } from '../../shared/ids.js';
 import type { Order } from '../../server/desired/order.js';
 import { giveOrder } from '../../server/desired/orders.js';
@@ -12,6 +13,7 @@ import { SettingsReader } from '../../server/desired/settings.js';
 import type { DeviceCertificates } from '../../server/identity/device-certificates.js';
 import { DeviceChanges } from '../../server/link/device-changes.js';
 import { Registry } from '../../server/link/registry.js';
+import { DOCUMENTS_UNDER_WAY } from '../../server/link/document-sender.js';
 import { Session, type SessionDeps } from '../../server/link/session.js';
 import { Store } from '../../server/store/store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -113,6 +115,8 @@ export class LinkSite {
   readonly changes = new DeviceChanges();
   readonly registry: Registry;
   readonly deps: SessionDeps;
+  /** Devices whose time zone has changed, in order. */
+  readonly timeZones: string[] = [];
 
   private constructor(
     readonly store: Store,
@@ -133,6 +137,8 @@ export class LinkSite {
       registry: this.registry,
       changes: this.changes,
       settings: new SettingsReader(),
+      documents: new FewAtATime(DOCUMENTS_UNDER_WAY),
+      timeZoneChanged: (deviceId) => this.timeZones.push(deviceId),
       heartbeatMs: 30_000,
       reconnectSpreadMs: 10_000,
     };
