@@ -145,7 +145,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   // Thousands of simulations may run on one computer, and each would scan all of it.
   const detector =
     startScan && !simulated
-      ? createDetector({
+      ? await createDetector({
           dataDir,
           clock,
           log,

@@ -1,7 +1,7 @@
 import type { CommandOrder } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { CommandRunner } from '../commands/runner.js';
 import { Documents } from './documents.js';
-import { lookAtLinuxProcess } from './respond/processes.js';
+import { lookAtProcesses } from './respond/processes.js';
 import { hashesOf, Scans, type ScansParts } from './scans.js';
 
 export interface DetectorParts extends Omit<ScansParts, 'documents' | 'respond'> {
@@ -16,7 +16,7 @@ export interface Detector {
   serve(runner: Pick<CommandRunner, 'openOrders' | 'updates' | 'look'>): void;
 }
 
-export function createDetector(parts: DetectorParts): Detector {
+export async function createDetector(parts: DetectorParts): Promise<Detector> {
   let openOrders: () => CommandOrder[] = () => [];
   let needed: ReadonlySet<string> | undefined;
   const documents = new Documents({
@@ -27,7 +27,7 @@ export function createDetector(parts: DetectorParts): Detector {
   });
   const kill = {
     clock: parts.clock,
-    look: lookAtLinuxProcess,
+    look: await lookAtProcesses(process.platform),
     kill: (pid: number): void => void process.kill(pid, 'SIGKILL'),
     self: process.pid,
   };

@@ -66,7 +66,7 @@ describe('an IOC scan on a device', () => {
     scanner = new FakeScanner();
     events = new EventOutbox(dataDir(), clock);
     quarantine = new Quarantine({ dataDir: dataDir(), clock, protects: () => undefined });
-    detector = createDetector({
+    detector = await createDetector({
       dataDir: dataDir(),
       clock,
       log: silent,
