@@ -201,7 +201,8 @@ function requireUnfinished(row: CommandRow): void {
 /** @throws CordonError FAILED_PRECONDITION for work of moments, and for one that goes on already */
 function requirePausable(row: CommandRow, wanted: boolean): void {
   if (row.task_id === '') throw precondition(`command ${row.id} is no IOC scan: only a scan can be paused`);
-  const stands = row.pause_requested === 1 || (row.state as CommandState) === CommandState.COMMAND_STATE_PAUSED;
+  const stands =
+    row.pause_requested === 1 || (row.state as CommandState) === CommandState.COMMAND_STATE_PAUSED;
   if (!wanted && !stands) throw precondition(`command ${row.id} is not paused`);
 }
 

@@ -36,7 +36,8 @@ export async function endSilent(tx: Tx, now: number): Promise<void> {
       state: TIMED_OUT,
       finished_at: now,
       cancel_requested: 1,
-      error: 'the device accepted it and has not been heard of for more than 7 days after it should have ended',
+      error:
+        'the device accepted it and has not been heard of for more than 7 days after it should have ended',
     })
     .where('finished_at', 'is', null)
     .where('state', '!=', CommandState.COMMAND_STATE_PENDING)

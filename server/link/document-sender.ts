@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import type { CordonError } from '../../shared/errors.js';
-import { FewAtATime } from '../../shared/few-at-a-time.js';
+import type { FewAtATime } from '../../shared/few-at-a-time.js';
 import type { IocDocumentContent } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Logger } from '../../shared/log.js';
 import { documentContent } from '../ioc/documents.js';

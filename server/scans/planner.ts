@@ -40,7 +40,8 @@ export class Planner {
 
   constructor(private readonly deps: PlannerDeps) {
     const { clock, log } = deps;
-    const failed = (error: unknown): void => log.error({ err: error }, 'scans could not be planned; tried again');
+    const failed = (error: unknown): void =>
+      log.error({ err: error }, 'scans could not be planned; tried again');
     // What changed while the server was off is found at once.
     this.everything = true;
     this.timers = [

@@ -63,23 +63,22 @@ export async function addRuns(
   now: number,
 ): Promise<string[]> {
   const runTimeoutMs = timeLimitMs(decodeTask(row));
-  const rows = runs.map(
-    ({ deviceId, requestedBy, notBefore, expiresAt }): Insertable<CommandsTable> =>
-      newCommandRow({
-        id: newId(),
-        device_id: deviceId,
-        // Kept once for all devices.
-        spec_proto: Buffer.alloc(0),
-        // No name of an operator has a colon.
-        requested_by: requestedBy ?? `task:${row.name}`,
-        created_at: now,
-        expires_at: expiresAt,
-        run_timeout_ms: runTimeoutMs,
-        not_before: notBefore,
-        task_id: row.id,
-        task_version: row.version,
-        scheduled: requestedBy === undefined ? 1 : 0,
-      }),
+  const rows = runs.map(({ deviceId, requestedBy, notBefore, expiresAt }): Insertable<CommandsTable> =>
+    newCommandRow({
+      id: newId(),
+      device_id: deviceId,
+      // Kept once for all devices.
+      spec_proto: Buffer.alloc(0),
+      // No name of an operator has a colon.
+      requested_by: requestedBy ?? `task:${row.name}`,
+      created_at: now,
+      expires_at: expiresAt,
+      run_timeout_ms: runTimeoutMs,
+      not_before: notBefore,
+      task_id: row.id,
+      task_version: row.version,
+      scheduled: requestedBy === undefined ? 1 : 0,
+    }),
   );
   for (const chunk of inChunks(rows)) await tx.insertInto('commands').values(chunk).execute();
   return rows.map(({ id }) => id);

@@ -18,30 +18,39 @@ export async function keepSpec(tx: Tx, row: ScanTaskRow): Promise<void> {
 
 /** SHA-256, hex, of the documents that unfinished scans of a device name. */
 export async function documentsOfDevice(db: Reader, deviceId: string): Promise<ReadonlySet<string>> {
-  const rows = await unfinishedSpecs(db)
-    .select('ioc_scan_specs.spec_proto')
-    .where('commands.device_id', '=', deviceId)
-    .execute();
-  return new Set(rows.flatMap(({ spec_proto: spec }) => documentsOf(spec)));
+  const specs = await unfinishedSpecs(db, deviceId);
+  return new Set(specs.flatMap(({ documents }) => documents));
 }
 
-/** Ids of the tasks of which an unfinished run names the document; in the version of the run. */
+/** Ids of the tasks of which an unfinished run names the document. */
 export async function scansWithDocument(db: Reader, hash: string): Promise<string[]> {
-  const rows = await unfinishedSpecs(db).select(['ioc_scan_specs.task_id', 'ioc_scan_specs.spec_proto']).execute();
-  const named = rows.filter(({ spec_proto: spec }) => documentsOf(spec).includes(hash));
-  return [...new Set(named.map(({ task_id: id }) => id))];
+  const specs = (await unfinishedSpecs(db)).filter(({ documents }) => documents.includes(hash));
+  return [...new Set(specs.map(({ taskId }) => taskId))];
 }
 
-function unfinishedSpecs(db: Reader) {
-  return db
+/** What unfinished runs do, once for each version of a task: those of one device, or all. */
+async function unfinishedSpecs(
+  db: Reader,
+  deviceId?: string,
+): Promise<{ readonly taskId: string; readonly documents: readonly string[] }[]> {
+  let query = db
     .selectFrom('commands')
-    .innerJoin('ioc_scan_specs', (join) =>
-      join
-        .onRef('ioc_scan_specs.task_id', '=', 'commands.task_id')
-        .onRef('ioc_scan_specs.version', '=', 'commands.task_version'),
-    )
+    .select(['task_id', 'task_version'])
     .distinct()
-    .where('commands.finished_at', 'is', null);
+    .where('finished_at', 'is', null)
+    .where('task_id', '!=', '');
+  if (deviceId !== undefined) query = query.where('device_id', '=', deviceId);
+  const specs: { taskId: string; documents: string[] }[] = [];
+  for (const { task_id: taskId, task_version: version } of await query.execute()) {
+    const row = await db
+      .selectFrom('ioc_scan_specs')
+      .select('spec_proto')
+      .where('task_id', '=', taskId)
+      .where('version', '=', version)
+      .executeTakeFirst();
+    if (row) specs.push({ taskId, documents: documentsOf(row.spec_proto) });
+  }
+  return specs;
 }
 
 function documentsOf(specProto: Uint8Array): string[] {

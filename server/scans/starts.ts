@@ -48,6 +48,17 @@ export class Starts {
     return this.timing.schedule !== '' || this.timing.startAt !== undefined;
   }
 
+  /** Whether the other names the same starts. */
+  sameTimes({ timing }: Starts): boolean {
+    const { schedule, startAt, timeZone, spreadMs } = this.timing;
+    return (
+      schedule === timing.schedule &&
+      startAt === timing.startAt &&
+      timeZone === timing.timeZone &&
+      spreadMs === timing.spreadMs
+    );
+  }
+
   /** First start of the device after `after`; undefined: none. Milliseconds since 1970. */
   next(device: StartingDevice, after: number): number | undefined {
     const { spreadMs } = this.timing;
@@ -68,7 +79,7 @@ export class Starts {
     for (const back of LOOK_BACK_MS) {
       let last: number | undefined;
       const from = Math.max(after, now - back);
-      for (let start = this.next(device, from); start !== undefined && start <= now; ) {
+      for (let start = this.next(device, from); start !== undefined && start <= now;) {
         last = start;
         start = this.next(device, start);
       }

@@ -21,8 +21,10 @@ export interface IocDocumentsTable {
   /** Id that the content gives itself. */
   document_id: string;
   size_bytes: number;
-  /** IocDocument with everything that the answers show. */
+  /** IocDocument without its problems. */
   document_proto: Uint8Array;
+  /** IocDocument with its problems alone: they can be many. */
+  problems_proto: Uint8Array;
   content: Uint8Array;
 }
 
@@ -76,6 +78,7 @@ export async function scans(db: Kysely<unknown>, blobType: BlobType): Promise<vo
     .addColumn('document_id', 'text', (column) => column.notNull())
     .addColumn('size_bytes', 'integer', (column) => column.notNull())
     .addColumn('document_proto', blob, (column) => column.notNull())
+    .addColumn('problems_proto', blob, (column) => column.notNull())
     .addColumn('content', blob, (column) => column.notNull())
     .execute();
   await db.schema

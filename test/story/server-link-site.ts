@@ -15,6 +15,7 @@ import { DeviceChanges } from '../../server/link/device-changes.js';
 import { Registry } from '../../server/link/registry.js';
 import { DOCUMENTS_UNDER_WAY } from '../../server/link/document-sender.js';
 import { Session, type SessionDeps } from '../../server/link/session.js';
+import { Planner } from '../../server/scans/planner.js';
 import { Store } from '../../server/store/store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { MemoryTransport } from '../fakes/memory-transport.js';
@@ -114,9 +115,8 @@ export class LinkSite {
   readonly clock = new FakeClock();
   readonly changes = new DeviceChanges();
   readonly registry: Registry;
+  readonly planner: Planner;
   readonly deps: SessionDeps;
-  /** Devices whose time zone has changed, in order. */
-  readonly timeZones: string[] = [];
 
   private constructor(
     readonly store: Store,
@@ -124,6 +124,13 @@ export class LinkSite {
   ) {
     const log = pino({ level: 'silent' });
     this.registry = new Registry(store, this.clock, this.changes, log);
+    this.planner = new Planner({
+      store,
+      clock: this.clock,
+      log,
+      isOnline: (deviceId) => this.registry.get(deviceId) !== undefined,
+      commandsChanged: (deviceId) => this.registry.pokeCommands(deviceId),
+    });
     const identity: DeviceCertificates = {
       authorizeCertificate: () => Promise.reject(new Error('this story starts behind the certificate')),
       markCertificateUsed: () => Promise.resolve(),
@@ -138,7 +145,7 @@ export class LinkSite {
       changes: this.changes,
       settings: new SettingsReader(),
       documents: new FewAtATime(DOCUMENTS_UNDER_WAY),
-      timeZoneChanged: (deviceId) => this.timeZones.push(deviceId),
+      timeZoneChanged: (deviceId) => this.planner.deviceChanged(deviceId),
       heartbeatMs: 30_000,
       reconnectSpreadMs: 10_000,
     };
@@ -150,6 +157,7 @@ export class LinkSite {
   }
 
   async close(): Promise<void> {
+    await this.planner.close();
     await this.registry.close();
     this.changes.close();
     await this.store.close();
