@@ -39,6 +39,8 @@ export class ScanRun {
   private process: ScanProcess | undefined;
   private paused = false;
   private ending: 'finish' | 'abandon' | undefined;
+  /** It has settled: whatever its process still says or does is nobody's business. */
+  private over = false;
   private waitsForRoom = false;
   private fruitless = 0;
   private unsaved = false;
@@ -67,6 +69,7 @@ export class ScanRun {
       this.startAfter(() => desk.finishPending(folder.findings, this.patience()));
       return await result;
     } finally {
+      this.over = true;
       steering.unsubscribe();
       this.process?.kill();
       this.deadline?.();
@@ -84,6 +87,7 @@ export class ScanRun {
   }
 
   private start(): void {
+    if (this.over) return;
     if (this.ending) return this.settle(undefined);
     const { order, start } = this.parts;
     this.process = start(
@@ -113,6 +117,7 @@ export class ScanRun {
   }
 
   private take(event: ScanEvent): void {
+    if (this.over) return;
     switch (event.kind) {
       case 'match':
         return void this.serial.run(() => this.match(event.match)).catch(this.fail);
@@ -168,6 +173,7 @@ export class ScanRun {
 
   private onEnded(how: string): void {
     const { log } = this.parts;
+    if (this.over) return;
     if (this.ending) return this.settle(undefined);
     this.fruitless += 1;
     if (this.fruitless > MOST_FRUITLESS) {

@@ -414,6 +414,17 @@ describe('an IOC scan on a device', () => {
       );
     });
 
+    it('after its result was told is not replaced, and what it still says is not listened to', async () => {
+      const process = await scanning();
+      process.done();
+      await untilTrue(() => state() === 'SUCCEEDED');
+      process.dies('killed by SIGKILL');
+      process.match(matchOf('late'));
+      await settled();
+      expect([scanner.processes.length, told()]).to.deep.equal([1, []]);
+      expect(readdirSync(join(dataDir(), 'scans'))).to.deep.equal([]);
+    });
+
     it('is paused again where the scan is paused', async () => {
       const process = await scanning();
       runner.pause(COMMAND);
