@@ -6,14 +6,13 @@ import type { RunControl, Steering } from '../commands/job.js';
 import { Serial } from '../serial.js';
 import { ABANDONED, type DetectionDesk } from './detection-desk.js';
 import type { ScanFolder, ScanState } from './scan-folder.js';
-import type { Checkpoint, ScanEvent, ScanMatch, ScanOrder } from './scan-messages.js';
-import type { ScanProcess, StartScan } from './scan-port.js';
+import type { ScanEnd } from './process/scan-process.js';
+import type { Checkpoint, ScanMatch, ScanOrder } from './scan-messages.js';
+import type { StartScan } from './scan-port.js';
 
 /** Where it has come to is written down this often. */
 const SAVE_EVERY_MS = 2_000;
-/** How long the process has to tell what it has found when it is to end. */
-const FINISH_WITHIN_MS = 10_000;
-/** A process that ends by itself so often without having come further would do so again. */
+/** A scan that fails so often without having come further would do so again. */
 const MOST_FRUITLESS = 3;
 
 export const WAITS_FOR_ROOM = 'waits until the server has taken the detections that it was not told yet';
@@ -36,7 +35,7 @@ export class ScanRun {
   private readonly serial = new Serial();
   private readonly giveUp = new AbortController();
   private state: ScanState;
-  private process: ScanProcess | undefined;
+  private process: ReturnType<StartScan> | undefined;
   private paused = false;
   private ending: 'finish' | 'abandon' | undefined;
   /** It has settled: whatever its process still says or does is nobody's business. */
@@ -46,7 +45,6 @@ export class ScanRun {
   private unsaved = false;
   private saving: Promise<void> = Promise.resolve();
   private saveTimer: CancelTimer | undefined;
-  private deadline: CancelTimer | undefined;
   private settle: (result: IocScanResult | undefined) => void = () => undefined;
   private fail: (error: Error) => void = () => undefined;
 
@@ -72,7 +70,6 @@ export class ScanRun {
       this.over = true;
       steering.unsubscribe();
       this.process?.kill();
-      this.deadline?.();
       this.saveTimer?.();
       await this.serial.idle();
       await this.saving;
@@ -89,26 +86,32 @@ export class ScanRun {
   private start(): void {
     if (this.over) return;
     if (this.ending) return this.settle(undefined);
-    const { order, start } = this.parts;
-    this.process = start(
+    const { order, start, clock } = this.parts;
+    const process = start(
       { ...order, checkpoint: this.state.checkpoint },
-      { event: (event) => this.take(event), ended: (how) => this.onEnded(how) },
+      {
+        match: (match) => this.serial.run(() => this.match(match)),
+        progress: ({ percent, progress, checkpoint }) => this.note(percent, progress, checkpoint),
+      },
+      clock,
     );
-    if (this.paused) this.process.tell({ kind: 'pause' });
+    this.process = process;
+    if (this.paused) process.pause();
+    process.ended.then((end) => this.onEnded(end)).catch(this.fail);
   }
 
   private steer(word: Steering): void {
     switch (word) {
       case 'pause':
+        this.paused = true;
+        return this.process?.pause();
       case 'resume':
-        this.paused = word === 'pause';
-        return this.process?.tell({ kind: word });
+        this.paused = false;
+        return this.process?.resume();
       case 'finish':
         this.ending = 'finish';
         this.giveUp.abort();
-        this.process?.tell({ kind: 'cancel' });
-        this.deadline = this.parts.clock.after(FINISH_WITHIN_MS, () => this.settle(undefined));
-        return;
+        return this.process?.cancel();
       case 'abandon':
         this.ending = 'abandon';
         this.giveUp.abort(ABANDONED);
@@ -116,27 +119,15 @@ export class ScanRun {
     }
   }
 
-  private take(event: ScanEvent): void {
-    if (this.over) return;
-    switch (event.kind) {
-      case 'match':
-        return void this.serial.run(() => this.match(event.match)).catch(this.fail);
-      case 'progress':
-        return this.note(event.percent, event.progress, event.checkpoint);
-      case 'done':
-        return void this.serial.idle().then(() => this.settle(event.result));
-      case 'failed':
-        return this.fail(new Error(event.detail));
-    }
-  }
-
+  /** The process goes on when this resolves; where it has not come to an end, another process finds the match again. */
   private async match(match: ScanMatch): Promise<void> {
+    if (this.over) return;
     const { command, desk, folder, order } = this.parts;
     await desk.take(match, command, order.scanId, folder.findings, this.patience());
-    if (this.ending !== 'abandon') this.process?.tell({ kind: 'acknowledge' });
   }
 
   private note(percent: number, progress: ScanProgress, checkpoint: Checkpoint): void {
+    if (this.over) return;
     const further = percent > this.state.percent || movedOn(this.state.progress, progress);
     this.state = { ...this.state, percent, progress, checkpoint };
     if (further) this.fruitless = 0;
@@ -171,17 +162,14 @@ export class ScanRun {
     }
   }
 
-  private onEnded(how: string): void {
-    const { log } = this.parts;
+  private onEnded(end: ScanEnd): void {
     if (this.over) return;
+    if (end.kind === 'done') return this.settle(end.result);
     if (this.ending) return this.settle(undefined);
     this.fruitless += 1;
-    if (this.fruitless > MOST_FRUITLESS) {
-      return this.fail(
-        new Error(`the scan process ended ${this.fruitless} times in a row by itself: ${how}`),
-      );
-    }
-    log.warn({ how }, 'a scan process ended by itself; another one goes on from where it had come to');
+    if (this.fruitless > MOST_FRUITLESS) return this.fail(new Error(end.detail));
+    this.parts.log.warn({ detail: end.detail }, 'a scan failed; it goes on from where it had come to');
+    // What it had found is done with first, however long that waits for room.
     this.startAfter(() => Promise.resolve());
   }
 

@@ -1,32 +1,48 @@
-import type { ScanControl, ScanEvent, ScanMatch, ScanOrder } from '../../agent/detect/scan-messages.js';
-import type { ScanHandlers, ScanProcess, StartScan } from '../../agent/detect/scan-port.js';
+import type { RunningScan, ScanEnd, ScanHandlers } from '../../agent/detect/process/scan-process.js';
+import type { ScanMatch, ScanOrder } from '../../agent/detect/scan-messages.js';
+import type { StartScan } from '../../agent/detect/scan-port.js';
 import { IocScanResult } from '../../shared/gen/cordon/v1/command.js';
 import { ScanProgress } from '../../shared/gen/cordon/v1/ioc.js';
 
 /** A scan process that finds what a test says. */
-export class FakeScanProcess implements ScanProcess {
-  readonly told: ScanControl['kind'][] = [];
+export class FakeScanProcess implements Omit<RunningScan, 'pid'> {
+  /** What it was told, matches that are safe among it. */
+  readonly told: ('acknowledge' | 'pause' | 'resume' | 'cancel')[] = [];
   killed = false;
+  readonly ended: Promise<ScanEnd>;
+  private end: (end: ScanEnd) => void = () => undefined;
 
   constructor(
     readonly order: ScanOrder,
     private readonly handlers: ScanHandlers,
-  ) {}
+  ) {
+    this.ended = new Promise((resolve) => (this.end = resolve));
+  }
 
-  tell(control: Exclude<ScanControl, { kind: 'start' }>): void {
-    this.told.push(control.kind);
+  pause(): void {
+    this.told.push('pause');
+  }
+
+  resume(): void {
+    this.told.push('resume');
+  }
+
+  cancel(): void {
+    this.told.push('cancel');
   }
 
   kill(): void {
     this.killed = true;
+    this.fails('the scan was ended');
   }
 
   match(match: ScanMatch): void {
-    this.say({ kind: 'match', match });
+    // Across a process boundary.
+    void this.handlers.match(structuredClone(match)).then(() => this.told.push('acknowledge'));
   }
 
   progress(percent: number, files = percent): void {
-    this.say({
+    this.handlers.progress({
       kind: 'progress',
       percent,
       progress: ScanProgress.fromPartial({ filesScanned: BigInt(files), activity: 'files in /x' }),
@@ -35,21 +51,12 @@ export class FakeScanProcess implements ScanProcess {
   }
 
   done(result: Partial<IocScanResult> = {}): void {
-    this.say({ kind: 'done', result: IocScanResult.fromPartial(result) });
+    this.end({ kind: 'done', result: IocScanResult.fromPartial(result) });
   }
 
-  fails(detail: string): void {
-    this.say({ kind: 'failed', detail });
-  }
-
-  /** It ends by itself. */
-  dies(how = 'killed by SIGSEGV'): void {
-    this.handlers.ended(how);
-  }
-
-  private say(event: ScanEvent): void {
-    // Across a process boundary.
-    this.handlers.event(structuredClone(event));
+  /** It cannot go on, or has ended by itself. */
+  fails(detail = 'the scan process ended early (SIGSEGV)'): void {
+    this.end({ kind: 'failed', detail });
   }
 }
 

@@ -391,34 +391,32 @@ describe('an IOC scan on a device', () => {
     }
   });
 
-  describe('whose process ends by itself', () => {
+  describe('whose process fails or ends by itself', () => {
     it('goes on with another one from the last checkpoint', async () => {
       const process = await scanning();
       process.progress(30);
-      process.dies();
+      process.fails();
       await untilTrue(() => scanner.processes.length === 2);
       expect(scanner.last.order.checkpoint?.at).to.equal(30);
     });
 
-    it('fails when that happens again and again without its coming further', async () => {
+    it('fails with the reason when that happens again and again without its coming further', async () => {
       let process = await scanning();
       for (let n = 1; n <= 3; n++) {
-        process.dies();
+        process.fails();
         await untilTrue(() => scanner.processes.length === n + 1);
         process = scanner.last;
       }
-      process.dies();
+      process.fails();
       await untilTrue(() => state() === 'FAILED');
-      expect(updates.at(-1)?.error).to.equal(
-        'the scan process ended 4 times in a row by itself: killed by SIGSEGV',
-      );
+      expect(updates.at(-1)?.error).to.equal('the scan process ended early (SIGSEGV)');
     });
 
     it('after its result was told is not replaced, and what it still says is not listened to', async () => {
       const process = await scanning();
       process.done();
       await untilTrue(() => state() === 'SUCCEEDED');
-      process.dies('killed by SIGKILL');
+      process.fails();
       process.match(matchOf('late'));
       await settled();
       expect([scanner.processes.length, told()]).to.deep.equal([1, []]);
@@ -428,16 +426,10 @@ describe('an IOC scan on a device', () => {
     it('is paused again where the scan is paused', async () => {
       const process = await scanning();
       runner.pause(COMMAND);
-      process.dies();
+      process.fails();
       await untilTrue(() => scanner.processes.length === 2);
       expect([process.told, scanner.last.told]).to.deep.equal([['pause'], ['pause']]);
     });
-  });
-
-  it('that cannot be made fails with the reason', async () => {
-    (await scanning()).fails('no document can be read');
-    await untilTrue(() => state() === 'FAILED');
-    expect(updates.at(-1)?.error).to.equal('no document can be read');
   });
 
   it('that is cancelled ends with what it had found, also where its process does not say it', async () => {
@@ -448,9 +440,8 @@ describe('an IOC scan on a device', () => {
     await settled();
     runner.cancel(COMMAND);
     expect(process.told.at(-1)).to.equal('cancel');
-    clock.advance(10_000);
+    process.fails('the scan said nothing for 10 s');
     await untilTrue(() => state() === 'CANCELLED');
-    expect(process.killed).to.equal(true);
     expect(result()).to.deep.include({ detections: 1, filesScanned: 1234n });
   });
 
