@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { isReleaseDelay, parseDuration } from '../shared/time.js';
+import { formatDuration, isReleaseDelay, parseDuration } from '../shared/time.js';
 
 const DURATION_FORM = 'Write a duration such as 90s, 15m, 8h or 7d.';
 
@@ -61,12 +61,20 @@ export interface WaitFlags {
 }
 
 /** `--wait` and `--timeout`. */
-export function addWait(command: Command, what: string): Command {
-  return command
-    .option('--wait', `wait until ${what}`)
-    .addOption(
-      new Option('--timeout <duration>', 'longest wait with --wait')
-        .argParser(parseDurationWithin(1000, WEEK_MS, 'From 1s to 7d.'))
-        .default(WAIT_DEFAULT_MS, '60s'),
-    );
+export function addWait(command: Command, what: string, defaultMs = WAIT_DEFAULT_MS): Command {
+  return addTimeout(command.option('--wait', `wait until ${what}`), defaultMs);
+}
+
+/** `--timeout`, for commands that wait. */
+export function addTimeout(command: Command, defaultMs = WAIT_DEFAULT_MS): Command {
+  return command.addOption(
+    new Option('--timeout <duration>', 'longest time to wait')
+      .argParser(parseDurationWithin(1000, WEEK_MS, 'From 1s to 7d.'))
+      .default(defaultMs, formatDuration(defaultMs)),
+  );
+}
+
+/** Takes an option that may be repeated into a list. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }

@@ -1,4 +1,11 @@
-import { Client, credentials, Metadata, status, type ChannelOptions } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  Metadata,
+  status,
+  type ChannelOptions,
+  type ClientReadableStream,
+} from '@grpc/grpc-js';
 import { Observable } from 'rxjs';
 import { sleep, type Clock } from '../shared/clock.js';
 import { isServiceError } from '../shared/errors.js';
@@ -19,6 +26,16 @@ export interface Api {
   unary<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response>;
   /** One question, many answers; ends with the subscription. Errors are ServiceErrors. */
   stream<Request, Response>(method: Method<Request, Response>, request: Request): Observable<Response>;
+  /**
+   * One question, many answers, each taken before the next one is read: what the other side has ready does not pile up
+   * here. Resolves when the server ends the stream, or `signal` is aborted. @throws ServiceError, and what `take` throws
+   */
+  each<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    take: (response: Response) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
   close(): void;
 }
 
@@ -80,6 +97,18 @@ export function connectApi(settings: ConnectionSettings, deps: ClientDeps): Api 
       );
     });
 
+  const openStream = <Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+  ): ClientReadableStream<Response> =>
+    client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      metadata(),
+    );
+
   return {
     async unary(method, request) {
       const deadline = deps.clock.wall() + (deps.deadlineMs ?? CALL_DEADLINE_MS);
@@ -94,18 +123,33 @@ export function connectApi(settings: ConnectionSettings, deps: ClientDeps): Api 
     },
     stream<Request, Response>(method: Method<Request, Response>, request: Request): Observable<Response> {
       return new Observable<Response>((subscriber) => {
-        const call = client.makeServerStreamRequest(
-          method.path,
-          method.requestSerialize,
-          method.responseDeserialize,
-          request,
-          metadata(),
-        );
+        const call = openStream(method, request);
         call.on('data', (response: Response) => subscriber.next(response));
         call.on('error', (error) => subscriber.error(error));
         call.on('end', () => subscriber.complete());
         return () => call.cancel();
       });
+    },
+    async each<Request, Response>(
+      method: Method<Request, Response>,
+      request: Request,
+      take: (response: Response) => Promise<void>,
+      signal: AbortSignal,
+    ): Promise<void> {
+      if (signal.aborted) return;
+      const call = openStream(method, request);
+      // What comes after the end is of no interest, and an error that nobody hears would end the process.
+      call.on('error', () => {});
+      const cancel = (): void => call.cancel();
+      signal.addEventListener('abort', cancel);
+      try {
+        for await (const response of call as AsyncIterable<Response>) await take(response);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener('abort', cancel);
+        cancel();
+      }
     },
     close: () => client.close(),
   };

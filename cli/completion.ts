@@ -3,7 +3,11 @@ import type { Command } from 'commander';
 import { DeviceServiceService, ListDevicesRequest } from '../shared/gen/cordon/v1/device_service.js';
 import { standardProfiles } from '../shared/exclusions/profiles.js';
 import { GroupServiceService, ListGroupsRequest } from '../shared/gen/cordon/v1/group_service.js';
-import { connectApi } from './client.js';
+import { AlertState } from '../shared/gen/cordon/v1/alert.js';
+import { readAlerts, shortId } from './alerts/find.js';
+import { connectApi, type Api } from './client.js';
+import { readDocuments, shortHash } from './ioc/documents.js';
+import { readScans } from './scan/tasks.js';
 import type { CliIo, TextSink } from './io.js';
 import { PAGE_SIZE } from './pages.js';
 import { configPath, readConfigFile } from './session/config-file.js';
@@ -12,6 +16,9 @@ import { connectionSettings } from './session/settings.js';
 
 /** A person presses Tab and waits: after this time, milliseconds, there are simply no names. */
 const NAMES_DEADLINE_MS = 1000;
+
+/** Alerts that can be completed: the newest open ones. */
+const MOST_ALERTS = 100;
 
 const COMPLETION = 'completion';
 
@@ -28,12 +35,20 @@ fi
 `;
 
 /** Things that have names. */
-export type Named = 'device' | 'group' | 'policy' | 'profile';
+export type Named = 'device' | 'group' | 'policy' | 'profile' | 'document' | 'scan' | 'alert';
 
 /** Names on the server, by what they name. */
 export type Names = Readonly<Record<Named, readonly string[]>>;
 
-export const NO_NAMES: Names = { device: [], group: [], policy: [], profile: [] };
+export const NO_NAMES: Names = {
+  device: [],
+  group: [],
+  policy: [],
+  profile: [],
+  document: [],
+  scan: [],
+  alert: [],
+};
 
 /** Commands whose arguments name something. */
 const ARGUMENTS: Readonly<Record<Named, readonly string[]>> = {
@@ -50,12 +65,26 @@ const ARGUMENTS: Readonly<Record<Named, readonly string[]>> = {
     'devices remove',
     'command self-test',
     'command connections',
+    'quarantine list',
+    'quarantine restore',
     'policy effective',
     'task effective',
   ],
   group: ['group rename', 'group move', 'group delete'],
   policy: ['policy show', 'policy set', 'policy set-password', 'policy delete', 'policy export'],
   profile: ['profile show', 'exclusion add-profile', 'exclusion update-profile'],
+  document: ['ioc show', 'ioc remove'],
+  scan: [
+    'scan show',
+    'scan set',
+    'scan remove',
+    'scan run',
+    'scan status',
+    'scan pause',
+    'scan resume',
+    'scan cancel',
+  ],
+  alert: ['alerts show', 'alerts comment', 'alerts close', 'alerts isolate'],
 };
 
 /** Flags that name something, wherever they are. */
@@ -66,6 +95,8 @@ const FLAGS: ReadonlyMap<string, Named> = new Map([
   ['task-group', 'group'],
   ['to', 'group'],
   ['policy', 'policy'],
+  ['document', 'document'],
+  ['task', 'scan'],
 ]);
 
 /**
@@ -105,26 +136,40 @@ export async function readNames(io: CliIo): Promise<Names> {
     const deps = { clock: io.clock, random: io.random, deadlineMs: NAMES_DEADLINE_MS };
     const api = connectApi(settings, deps);
     const orNone = (read: Promise<readonly string[]>): Promise<readonly string[]> => read.catch(() => []);
-    const pageSize = PAGE_SIZE;
     try {
-      const [device, group, policy] = await Promise.all([
-        orNone(
-          api
-            .unary(DeviceServiceService.listDevices, ListDevicesRequest.fromPartial({ pageSize }))
-            .then(({ devices }) => devices.map(({ name }) => name)),
-        ),
-        orNone(
-          api
-            .unary(GroupServiceService.listGroups, ListGroupsRequest.fromPartial({ pageSize }))
-            .then(({ groups }) => groups.map(({ path }) => path || 'root')),
-        ),
+      const [device, group, policy, document, scan, alert] = await Promise.all([
+        orNone(readDeviceNames(api)),
+        orNone(readGroupPaths(api)),
         orNone(readPolicies(api).then((policies) => policies.map(({ displayName }) => displayName))),
+        orNone(
+          readDocuments(api, PAGE_SIZE).then((all) =>
+            all.map(({ displayName, hash }) => displayName || shortHash(hash)),
+          ),
+        ),
+        orNone(readScans(api).then((scans) => scans.map(({ displayName }) => displayName))),
+        orNone(
+          readAlerts(api, { state: AlertState.ALERT_STATE_OPEN }, MOST_ALERTS).then((alerts) =>
+            alerts.map(({ id }) => shortId(id)),
+          ),
+        ),
       ]);
-      return { device, group, policy, profile: standardProfiles().map(({ id }) => id) };
+      const profile = standardProfiles().map(({ id }) => id);
+      return { device, group, policy, profile, document, scan, alert };
     } finally {
       api.close();
     }
   } catch {
     return NO_NAMES;
   }
+}
+
+async function readDeviceNames(api: Api): Promise<string[]> {
+  const request = ListDevicesRequest.fromPartial({ pageSize: PAGE_SIZE });
+  return (await api.unary(DeviceServiceService.listDevices, request)).devices.map(({ name }) => name);
+}
+
+async function readGroupPaths(api: Api): Promise<string[]> {
+  const request = ListGroupsRequest.fromPartial({ pageSize: PAGE_SIZE });
+  const { groups } = await api.unary(GroupServiceService.listGroups, request);
+  return groups.map(({ path }) => path || 'root');
 }

@@ -10,6 +10,8 @@ export const ExitCode = {
   PENDING: 3,
   /** The server cannot be reached or does not know the caller. */
   UNREACHABLE: 4,
+  /** A scan that was waited for found an indicator of compromise. */
+  FOUND: 5,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -18,8 +20,9 @@ Exit codes:
   0  done
   1  failed or refused
   2  wrong usage: a flag or an argument is missing or wrong
-  3  --wait ended before all devices had reported; the order stays in force
+  3  --wait ended before all devices had reported; the order stays in force, a scan goes on
   4  server unreachable, or not logged in
+  5  "scan run --wait": an indicator of compromise was found
 
 Environment:
   CORDON_SERVER, CORDON_TOKEN, CORDON_CA  as the flags --server, --token, --ca

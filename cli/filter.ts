@@ -1,5 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { ConnectionState, DeviceFilter, IsolationFilter } from '../shared/gen/cordon/v1/device.js';
+import {
+  ConnectionState,
+  DeviceFilter,
+  IsolationFilter,
+  isolationFilterToJSON,
+} from '../shared/gen/cordon/v1/device.js';
 import { characters } from '../shared/characters.js';
 
 /** Flags that say which devices are meant. */
@@ -75,4 +80,21 @@ function isolationOf({ isolated, released, pending }: FilterFlags): IsolationFil
   if (isolated) return IsolationFilter.ISOLATION_FILTER_ISOLATED;
   if (released) return IsolationFilter.ISOLATION_FILTER_RELEASED;
   return pending ? IsolationFilter.ISOLATION_FILTER_PENDING : IsolationFilter.ISOLATION_FILTER_UNSPECIFIED;
+}
+
+/** A filter as a person reads it: `devices in OT/line 1, tagged critical`. */
+export function filterText(filter: DeviceFilter): string {
+  const parts = [
+    ...(filter.groupId ? [`in ${filter.groupId}`] : []),
+    ...filter.tags.map((tag) => `tagged ${tag}`),
+    ...(filter.namePattern ? [`named ${filter.namePattern}`] : []),
+    ...(filter.os ? [`with ${filter.os}`] : []),
+    ...(filter.connection === ConnectionState.CONNECTION_STATE_UNSPECIFIED
+      ? []
+      : [filter.connection === ConnectionState.CONNECTION_STATE_ONLINE ? 'online' : 'offline']),
+    ...(filter.isolation === IsolationFilter.ISOLATION_FILTER_UNSPECIFIED
+      ? []
+      : [isolationFilterToJSON(filter.isolation).replace('ISOLATION_FILTER_', '').toLowerCase()]),
+  ];
+  return parts.length > 0 ? `devices ${parts.join(', ')}` : 'all devices';
 }

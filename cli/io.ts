@@ -5,7 +5,7 @@ export interface TextSink {
   readonly isTTY: boolean;
   /** Width in characters; undefined where it is not known. */
   readonly columns: number | undefined;
-  write(text: string): void;
+  write(chunk: string | Uint8Array): void;
 }
 
 /** A person who can be asked. */
@@ -20,6 +20,8 @@ export interface Terminal {
 export interface CliIo {
   readonly stdout: TextSink;
   readonly stderr: TextSink;
+  /** Resolves when standard output takes more: output without an end would pile up in front of a slow reader. */
+  outputDrained(): Promise<void>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** From 0 up to 1. */

@@ -3,7 +3,7 @@ import { systemClock } from '../shared/clock.js';
 import { ExitCode } from './exit.js';
 import { errorLine, explain } from './explain.js';
 import { run } from './run.js';
-import { processTerminal } from './terminal.js';
+import { drained, processTerminal, streamSink } from './terminal.js';
 
 /** A reader that went away (`cordon devices list | head`) is no error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -14,20 +14,9 @@ process.on('uncaughtException', (error) => {
 });
 
 process.exitCode = await run(process.argv.slice(2), {
-  stdout: {
-    isTTY: process.stdout.isTTY,
-    get columns() {
-      return process.stdout.columns;
-    },
-    write: (chunk) => void process.stdout.write(chunk),
-  },
-  stderr: {
-    isTTY: process.stderr.isTTY,
-    get columns() {
-      return process.stderr.columns;
-    },
-    write: (chunk) => void process.stderr.write(chunk),
-  },
+  stdout: streamSink(process.stdout),
+  stderr: streamSink(process.stderr),
+  outputDrained: () => drained(process.stdout),
   env: process.env,
   clock: systemClock,
   random: Math.random,

@@ -1,16 +1,21 @@
 import { Command, Option } from 'commander';
 import { version } from '../shared/package-root.js';
+import { addAlertsCommands } from './commands/alerts.js';
 import { addAuditCommands } from './commands/audit.js';
 import { addCommandCommands } from './commands/command.js';
 import { addDevicesCommands } from './commands/devices.js';
 import { addEnrollTokenCommands } from './commands/enroll-token.js';
+import { addEventsCommands } from './commands/events.js';
 import { addExclusionCommands } from './commands/exclusion.js';
 import { addGroupCommands } from './commands/group.js';
+import { addIocCommands } from './commands/ioc.js';
 import { addIsolateCommands } from './commands/isolate.js';
 import { addIsolationsCommands } from './commands/isolations.js';
 import { addLoginCommand } from './commands/login.js';
 import { addPolicyCommands } from './commands/policy.js';
 import { addProfileCommands } from './commands/profile.js';
+import { addQuarantineCommands } from './commands/quarantine.js';
+import { addScanCommands } from './commands/scan.js';
 import { addTaskCommands } from './commands/task.js';
 import { addTokenCommands } from './commands/token.js';
 import { EXIT_CODE_HELP } from './exit.js';
@@ -48,9 +53,14 @@ export function createProgram(state: RunState): Command {
   addTaskCommands(program, state);
   addExclusionCommands(program, state);
   addProfileCommands(program, state);
+  addAlertsCommands(program, state);
+  addIocCommands(program, state);
+  addScanCommands(program, state);
   addEnrollTokenCommands(program, state);
   addTokenCommands(program, state);
   addAuditCommands(program, state);
+  addEventsCommands(program, state);
   addCommandCommands(program, state);
+  addQuarantineCommands(program, state);
   return program;
 }

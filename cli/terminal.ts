@@ -1,6 +1,24 @@
+import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
-import type { Terminal } from './io.js';
+import type { WriteStream } from 'node:tty';
+import type { Terminal, TextSink } from './io.js';
+
+/** Standard output or standard error of this process. */
+export function streamSink(stream: WriteStream): TextSink {
+  return {
+    isTTY: stream.isTTY,
+    get columns() {
+      return stream.columns;
+    },
+    write: (chunk) => void stream.write(chunk),
+  };
+}
+
+/** Resolves when the stream takes more without keeping it in memory. */
+export async function drained(stream: Writable): Promise<void> {
+  if (stream.writableNeedDrain) await once(stream, 'drain');
+}
 
 /** The person at this process: questions go to standard error, so that results can still be sent to a file. */
 export function processTerminal(): Terminal | undefined {

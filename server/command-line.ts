@@ -26,6 +26,13 @@ const FLAGS: readonly (readonly [keyof ServerConfig, string, string])[] = [
   ['heartbeat_seconds', 'S', 'time between heartbeats of an agent, 1 to 600 (default 30)'],
   ['reconnect_spread_seconds', 'S', 'agents come back within a random part of this, 0 to 600 (default 10)'],
   ['drain_seconds', 'S', 'how long a planned stop waits, 0 to 300 (default 10)'],
+  ['event_file', 'FILE', 'append events to this file as JSON lines, for a SIEM'],
+  ['event_syslog', 'URL', 'send events as syslog to udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT'],
+  [
+    'event_syslog_ca',
+    'FILE',
+    'PEM file with the authorities of a tls:// receiver (default: those of the system)',
+  ],
 ];
 
 /**

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LOG_LEVELS } from '../shared/log.js';
+import { parseSyslogTarget } from './events/syslog-target.js';
 import { parseListenAddress } from './listen-address.js';
 
 const list = z
@@ -24,6 +25,11 @@ const number = (lowest: number, highest: number, fallback: number): z.ZodType<nu
     .min(lowest, { message: `must be at least ${lowest}` })
     .max(highest, { message: `must be at most ${highest}` })
     .default(fallback);
+
+const file = z.string({ message: 'must be a file' }).min(1, { message: 'must be a file' });
+
+const SYSLOG_RULE =
+  'must be udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT, for example tls://siem.example:6514';
 
 /** Settings of the server: keys as in the YAML file. */
 export const serverConfigSchema = z.object({
@@ -55,6 +61,15 @@ export const serverConfigSchema = z.object({
   reconnect_spread_seconds: number(0, 600, 10),
   /** How long a planned stop waits for agents and calls, seconds. */
   drain_seconds: number(0, 300, 10),
+  /** File that events are appended to as JSON lines, for a SIEM. Default: none. */
+  event_file: file.optional(),
+  /** Where events go as syslog. Default: nowhere. */
+  event_syslog: z
+    .string({ message: SYSLOG_RULE })
+    .refine((text) => parseSyslogTarget(text) !== undefined, { message: SYSLOG_RULE })
+    .optional(),
+  /** PEM file with the authorities that the receiver's certificate may come from. Default: those of the system. */
+  event_syslog_ca: file.optional(),
 });
 
 export type ServerConfig = z.infer<typeof serverConfigSchema>;

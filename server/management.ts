@@ -1,10 +1,12 @@
 import { Server } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../shared/clock.js';
+import { AlertServiceService } from '../shared/gen/cordon/v1/alert_service.js';
 import { AuditServiceService } from '../shared/gen/cordon/v1/audit_service.js';
 import { CommandServiceService } from '../shared/gen/cordon/v1/command_service.js';
 import { DeviceServiceService } from '../shared/gen/cordon/v1/device_service.js';
 import { EnrollmentServiceService } from '../shared/gen/cordon/v1/enrollment_service.js';
+import { EventServiceService } from '../shared/gen/cordon/v1/event_service.js';
 import { GroupServiceService } from '../shared/gen/cordon/v1/group_service.js';
 import { IocDocumentServiceService } from '../shared/gen/cordon/v1/ioc_document_service.js';
 import { IsolationServiceService } from '../shared/gen/cordon/v1/isolation_service.js';
@@ -12,9 +14,11 @@ import { OperatorServiceService } from '../shared/gen/cordon/v1/operator_service
 import { PolicyServiceService } from '../shared/gen/cordon/v1/policy_service.js';
 import { TaskServiceService } from '../shared/gen/cordon/v1/task_service.js';
 import type { Logger } from '../shared/log.js';
+import { alertService } from './api/alert-service.js';
 import { auditService } from './api/audit-service.js';
 import { deviceService } from './api/device-service.js';
 import { enrollmentService } from './api/enrollment-service.js';
+import { eventService } from './api/event-service.js';
 import { groupService } from './api/group-service.js';
 import { iocDocumentService } from './api/ioc-document-service.js';
 import type { HostResolver } from './api/known-hosts.js';
@@ -23,6 +27,7 @@ import { policyService } from './api/policy-service.js';
 import { addReflection } from './api/reflection.js';
 import { registerService } from './api/register-service.js';
 import { taskService } from './api/task-service.js';
+import type { AuditFeed } from './events/audit-feed.js';
 import type { Enrollment } from './identity/enrollment.js';
 import type { AgentPlane } from './plane.js';
 import { managementPortOptions } from './ports/grpc-options.js';
@@ -34,6 +39,7 @@ export interface ManagementDeps {
   readonly log: Logger;
   readonly plane: AgentPlane;
   readonly enrollment: Enrollment;
+  readonly feed: AuditFeed;
   /** SHA-256 of the CA certificate, hex. */
   readonly caFingerprint: string;
   /** Port where agents connect. */
@@ -83,13 +89,23 @@ export function managementServer(deps: ManagementDeps): Server {
   registerService(server, CommandServiceService, plane.commands, deps);
   registerService(server, OperatorServiceService, operatorService(deps), deps);
   registerService(server, AuditServiceService, auditService(deps), deps);
+  const following = { ...deps, db: deps.store.read };
+  registerService(
+    server,
+    AlertServiceService,
+    alertService({ ...following, isOnline, changed: desiredChanged }),
+    deps,
+  );
+  registerService(server, EventServiceService, eventService(following), deps);
   server.addService(EnrollmentServiceService, enrollmentService({ ...deps, enrollment, deviceChanged }));
 
   const served = [
+    'AlertService',
     'AuditService',
     'CommandService',
     'DeviceService',
     'EnrollmentService',
+    'EventService',
     'GroupService',
     'IocDocumentService',
     'IsolationService',

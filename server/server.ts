@@ -4,6 +4,8 @@ import type { Logger } from '../shared/log.js';
 import type { HostResolver } from './api/known-hosts.js';
 import { purgeOldAnswers } from './api/replay.js';
 import type { ServerConfig } from './config.js';
+import { AuditFeed } from './events/audit-feed.js';
+import { startExport } from './events/start-export.js';
 import { takeDataDir } from './data-dir.js';
 import { firstAdministrator } from './identity/api-tokens.js';
 import { systemHosts } from './host-resolver.js';
@@ -62,6 +64,9 @@ async function start(
   const ca = await CertificateAuthority.open(folder.path, clock.wall());
   const store = await Store.openSqlite(folder.storeFile);
   teardown.add(() => store.close());
+  const feed = new AuditFeed(store, clock, log);
+  teardown.add(() => feed.close());
+  teardown.add(await startExport(config, { store, feed, clock, log, random: Math.random }));
   const certificate = await ServerCertificate.open({
     folder: folder.path,
     names: [...config.server_names, ...listenNames(config)],
@@ -95,6 +100,7 @@ async function start(
     log,
     plane,
     hosts,
+    feed,
     enrollment: new Enrollment({ store, clock, ca, identity }),
     caFingerprint: ca.fingerprint,
     agentPort: agentPort.number,

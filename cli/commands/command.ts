@@ -1,34 +1,22 @@
 import type { Command } from 'commander';
-import { printable } from '../../shared/command-line/printable.js';
-import {
-  Command as DeviceCommand,
-  CommandState,
-  commandStateToJSON,
-  type CommandResult,
-  type CommandSpec,
-} from '../../shared/gen/cordon/v1/command.js';
 import {
   CommandServiceService,
-  CreateCommandRequest,
-  GetCommandRequest,
+  ListCommandsRequest,
+  ListCommandsResponse,
 } from '../../shared/gen/cordon/v1/command_service.js';
-import { verificationToJSON, isolationStateToJSON } from '../../shared/gen/cordon/v1/isolation.js';
-import { transportProtocolToJSON } from '../../shared/gen/cordon/v1/network.js';
-import { sleep } from '../../shared/clock.js';
-import { newId } from '../../shared/ids.js';
 import { toProtoJson } from '../../shared/proto-json.js';
-import { formatDuration } from '../../shared/time.js';
-import { addWait, type WaitFlags } from '../arguments.js';
-import { CliError, ExitCode } from '../exit.js';
+import { addWait, parseCount, type WaitFlags } from '../arguments.js';
+import { readDeviceNames } from '../device-names.js';
+import { readPages } from '../pages.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
-import { word } from '../view/device-rows.js';
-import type { View } from '../view/printer.js';
-import { cell } from '../view/table.js';
+import { COMMAND_HEADINGS, commandRow } from '../view/command.js';
+import { printCommand, readCommand, runCommand, type Work } from '../wait/run-command.js';
 
-/** A command ends in well under a second on a connected device. */
-const POLL_MS = 500;
-
-type Work = NonNullable<CommandSpec['work']>;
+interface ListFlags {
+  readonly device?: string;
+  readonly task?: string;
+  readonly limit: number;
+}
 
 /** `cordon command ...` */
 export function addCommandCommands(program: Command, state: RunState): void {
@@ -50,133 +38,51 @@ export function addCommandCommands(program: Command, state: RunState): void {
     .description('show a command and what it found')
     .argument('<id>', 'id as printed when it was ordered')
     .action((id: string, _: unknown, command: Command) =>
-      withSession(state, command, async (session) => printCommand(session, await readCommand(session, id))),
+      withSession(state, command, async (session) =>
+        printCommand(session, await readCommand(session.api, id)),
+      ),
+    );
+
+  commands
+    .command('list')
+    .description('list commands, newest first: those that wait or run, and what ended in the last 7 days')
+    .option('--device <device>', 'of this device alone')
+    .option('--task <scan>', 'runs of this scan alone: name or id')
+    .option('--limit <n>', 'at most this many', parseCount(1, 100_000), 100)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  cordon command list --device laptop-17\n  cordon command list --task nightly --limit 20',
+    )
+    .action((flags: ListFlags, command: Command) =>
+      withSession(state, command, (session) => listCommands(session, flags)),
     );
 }
 
-async function runCommand(session: Session, device: string, work: Work, flags: WaitFlags): Promise<void> {
-  const { api, io } = session;
-  const request = CreateCommandRequest.fromPartial({ device, spec: { work }, requestId: newId() });
-  let command = requireCommand((await api.unary(CommandServiceService.createCommand, request)).command);
-  const end = io.clock.sinceBoot() + flags.timeout;
-  while (flags.wait && !isFinal(command.state) && io.clock.sinceBoot() < end) {
-    await sleep(io.clock, POLL_MS);
-    command = await readCommand(session, command.id);
-  }
-  printCommand(session, command);
-  if (!flags.wait) return;
-  if (!isFinal(command.state)) {
-    throw new CliError(
-      ExitCode.PENDING,
-      `${device} did not answer within ${formatDuration(flags.timeout)}`,
-      `the command stays ordered; "cordon command show ${command.id}" shows the answer`,
-    );
-  }
-  if (command.state !== CommandState.COMMAND_STATE_SUCCEEDED) {
-    const why = command.error ? `: ${command.error}` : '';
-    throw new CliError(
-      ExitCode.REFUSED,
-      `the command ended as ${stateWord(command)}${why}`,
-      `"cordon devices show ${device}" tells the state of the device`,
-    );
-  }
-}
-
-async function readCommand({ api }: Session, id: string): Promise<DeviceCommand> {
-  const request = GetCommandRequest.fromPartial({ id });
-  return requireCommand((await api.unary(CommandServiceService.getCommand, request)).command);
-}
-
-function requireCommand(command: DeviceCommand | undefined): DeviceCommand {
-  if (command) return command;
-  throw new CliError(
-    ExitCode.REFUSED,
-    'the server answered without a command',
-    'look into the log of the server',
-  );
-}
-
-function isFinal(state: CommandState): boolean {
-  switch (state) {
-    case CommandState.COMMAND_STATE_UNSPECIFIED:
-    case CommandState.COMMAND_STATE_PENDING:
-    case CommandState.COMMAND_STATE_ACCEPTED:
-    case CommandState.COMMAND_STATE_RUNNING:
-      return false;
-    default:
-      return true;
-  }
-}
-
-function stateWord({ state }: DeviceCommand): string {
-  return word(commandStateToJSON(state), 'COMMAND_STATE_');
-}
-
-function printCommand({ printer }: Session, command: DeviceCommand): void {
+async function listCommands({ api, printer }: Session, flags: ListFlags): Promise<void> {
+  const commands = await readPages(async (pageToken, pageSize) => {
+    const request = ListCommandsRequest.fromPartial({
+      device: flags.device ?? '',
+      task: flags.task ?? '',
+      pageToken,
+      pageSize,
+    });
+    const page = await api.unary(CommandServiceService.listCommands, request);
+    return { items: page.commands, nextPageToken: page.nextPageToken };
+  }, flags.limit);
+  const names =
+    printer.format === 'table'
+      ? await readDeviceNames(
+          api,
+          commands.map(({ deviceId }) => deviceId),
+        )
+      : new Map<string, string>();
   printer.print(
-    () => commandView(command),
-    () => toProtoJson('Command', DeviceCommand, command),
+    () => ({
+      kind: 'table',
+      headings: COMMAND_HEADINGS,
+      rows: commands.map((command) => commandRow(command, names.get(command.deviceId) ?? command.deviceId)),
+      empty: 'no commands',
+    }),
+    () => toProtoJson('ListCommandsResponse', ListCommandsResponse, { commands, nextPageToken: '' }),
   );
-}
-
-/** What a command found, or where it stands. */
-function commandView(command: DeviceCommand): View {
-  return command.result?.outcome
-    ? resultView(command.result.outcome)
-    : { kind: 'text', text: `command ${printable(command.id)}: ${stateWord(command)}\n` };
-}
-
-function resultView(outcome: NonNullable<CommandResult['outcome']>): View {
-  switch (outcome.$case) {
-    case 'selfTest': {
-      const { observed } = outcome.value;
-      const verification = observed?.evidence?.verification ?? 0;
-      return {
-        kind: 'fields',
-        fields: [
-          ['State', cell(word(isolationStateToJSON(observed?.state ?? 0), 'ISOLATION_STATE_'))],
-          ['Verification', cell(word(verificationToJSON(verification), 'VERIFICATION_'))],
-          ...(observed?.evidence?.checks ?? []).map((check): [string, ReturnType<typeof cell>] => [
-            check.name,
-            cell(check.detail),
-          ]),
-        ],
-      };
-    }
-    case 'collectConnections':
-      return {
-        kind: 'table',
-        headings: ['PROTOCOL', 'LOCAL', 'REMOTE', 'STATE', 'PROCESS'],
-        rows: outcome.value.connections.map((one) => [
-          cell(word(transportProtocolToJSON(one.protocol), 'TRANSPORT_PROTOCOL_')),
-          cell(endpoint(one.localAddress, one.localPort)),
-          cell(one.remoteAddress ? endpoint(one.remoteAddress, one.remotePort) : '-'),
-          cell(one.state || '-'),
-          cell(one.processId ? `${one.processName} (${one.processId})` : '-'),
-        ]),
-        empty: 'no connections',
-      };
-    case 'iocScan':
-      return {
-        kind: 'text',
-        text: `${outcome.value.itemsScanned} items scanned, ${outcome.value.detections} detections\n`,
-      };
-    case 'listQuarantine':
-    case 'restoreQuarantined':
-      return {
-        kind: 'table',
-        headings: ['ID', 'PATH', 'SIZE', 'REASON'],
-        rows: outcome.value.files.map((file) => [
-          cell(file.id),
-          cell(file.path),
-          cell(`${file.sizeBytes}`),
-          cell(file.reason),
-        ]),
-        empty: 'the quarantine is empty',
-      };
-  }
-}
-
-function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -10,18 +10,15 @@ import {
 import type { DeviceFilter } from '../../shared/gen/cordon/v1/device.js';
 import { newId } from '../../shared/ids.js';
 import { toProtoJson } from '../../shared/proto-json.js';
-import { formatDuration, toDuration } from '../../shared/time.js';
+import { toDuration } from '../../shared/time.js';
 import { addReason, addWait, parseReleaseDelay, type WaitFlags } from '../arguments.js';
 import type { Api } from '../client.js';
 import { addConfirm, confirm, type ConfirmFlags } from '../confirm.js';
 import { CliError, ExitCode } from '../exit.js';
-import { watchDevices } from '../feed.js';
 import { addFilter, filterOf, type FilterFlags } from '../filter.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
-import { awaitOrders } from '../wait/await-orders.js';
-import { progressText, waitError, type Goal, type Wait } from '../wait/progress.js';
-import { createWaitView } from '../wait/view.js';
-import { cell } from '../view/table.js';
+import { carryOut } from '../wait/carry-out.js';
+import type { Goal } from '../wait/progress.js';
 
 interface OrderFlags extends WaitFlags, FilterFlags, ConfirmFlags {
   readonly reason: string;
@@ -103,7 +100,7 @@ function targetOf(devices: readonly string[], flags: FilterFlags): Target {
 }
 
 async function order(session: Session, goal: Goal, target: Target, flags: OrderFlags): Promise<void> {
-  const { io, api } = session;
+  const { api } = session;
   const send = (part: Partial<OrderRequest>): Promise<DeviceOrder[]> =>
     sendOrder(api, goal, flags, {
       devices: target.kind === 'named' ? [...target.devices] : [],
@@ -124,29 +121,7 @@ async function order(session: Session, goal: Goal, target: Target, flags: OrderF
     await confirmMany(session, goal, meant, flags);
   }
   const now = (): Promise<DeviceOrder[]> => send({ requestId, expectedDevices });
-  if (!flags.wait) return printOrders(session, goal, await now());
-  const feedDeps = { api, clock: io.clock, random: io.random };
-  const waitDeps = {
-    clock: io.clock,
-    view: createWaitView(io.stderr, () => io.clock.wall()),
-    timeoutMs: flags.timeout,
-    onInterrupt: (stop: () => void) => io.onInterrupt(stop),
-  };
-  let wait: Wait;
-  if (target.kind === 'named') {
-    wait = await awaitOrders(goal, now, { feed: watchDevices(target.devices, feedDeps), ...waitDeps });
-  } else {
-    // Which devices to watch is known only now. Nothing is missed: a watch begins with every device as it is.
-    const orders = await now();
-    const feed = watchDevices(
-      orders.map(({ deviceId }) => deviceId),
-      feedDeps,
-    );
-    wait = await awaitOrders(goal, () => Promise.resolve(orders), { feed, ...waitDeps });
-  }
-  printResults(session, wait);
-  const error = waitError(wait, formatDuration(flags.timeout));
-  if (error) throw error;
+  await carryOut(session, goal, now, target.kind === 'named' ? target.devices : undefined, flags);
 }
 
 async function sendOrder(
@@ -194,37 +169,5 @@ function printPreview({ printer }: Session, goal: Goal, meant: DeviceOrder[]): v
   printer.print(
     () => ({ kind: 'text', text: `nothing is changed; would ${countText(goal, meant)}\n` }),
     () => toProtoJson('IsolateDevicesResponse', IsolateDevicesResponse, { orders: meant }),
-  );
-}
-
-function printOrders({ printer }: Session, goal: Goal, orders: DeviceOrder[]): void {
-  printer.print(
-    () => ({
-      kind: 'table',
-      headings: ['DEVICE', 'ORDER', 'GENERATION', 'ID'],
-      rows: orders.map((one) => [
-        cell(one.deviceName),
-        cell(`${goal} ordered`, 'waiting'),
-        cell(String(one.generation)),
-        cell(one.directiveId, 'faint'),
-      ]),
-      empty: 'no devices',
-    }),
-    () => toProtoJson('IsolateDevicesResponse', IsolateDevicesResponse, { orders }),
-  );
-}
-
-/** Programs get the orders and how far each device came; people have seen the progress already. */
-function printResults({ printer, io }: Session, wait: Wait): void {
-  if (printer.format === 'table') return;
-  const results = wait.orders.map(({ deviceId, deviceName, generation, directiveId }) => {
-    const progress = wait.progress.get(deviceId) ?? { kind: 'unknown' };
-    const outcome = progress.kind === 'done' || progress.kind === 'failed' ? progress.kind : 'pending';
-    const detail = progressText(progress, io.clock.wall());
-    return { deviceId, deviceName, generation: String(generation), directiveId, outcome, detail };
-  });
-  printer.print(
-    () => ({ kind: 'text', text: '' }),
-    () => ({ results }),
   );
 }

@@ -1,4 +1,4 @@
-import { CordonError, invalid } from '../../shared/errors.js';
+import { invalid } from '../../shared/errors.js';
 import { AuditRecord } from '../../shared/gen/cordon/v1/audit.js';
 import type {
   ListAuditRecordsRequest,
@@ -6,12 +6,10 @@ import type {
   VerifyAuditChainRequest,
   VerifyAuditChainResponse,
 } from '../../shared/gen/cordon/v1/audit_service.js';
-import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
-import { isId } from '../../shared/ids.js';
 import { verifyAuditChain } from '../store/audit.js';
-import type { Reader, Store } from '../store/store.js';
-import { findDevice } from './device-lookup.js';
+import type { Store } from '../store/store.js';
+import { findDeviceId } from './device-lookup.js';
 import type { Handlers } from './handlers.js';
 import { auditMessage } from './messages.js';
 import { page, pageSize, pageStart, sizeThatFits } from './page.js';
@@ -32,7 +30,7 @@ function list(store: Store): Query<ListAuditRecordsRequest, ListAuditRecordsResp
       if (before !== undefined) query = query.where('sequence', '<', sequenceOf(before));
       if (request.action !== '') query = query.where('action', '=', request.action);
       if (request.device !== '') {
-        query = query.where('device_id', '=', await deviceId(store.read, request.device));
+        query = query.where('device_id', '=', await findDeviceId(store.read, request.device));
       }
       const read = await query
         .orderBy('sequence', 'desc')
@@ -47,18 +45,6 @@ function list(store: Store): Query<ListAuditRecordsRequest, ListAuditRecordsResp
       return { records: rows.map(auditMessage), nextPageToken };
     },
   };
-}
-
-/** Records outlive their device: the id of a removed one still finds them. */
-async function deviceId(db: Reader, ref: string): Promise<string> {
-  try {
-    return (await findDevice(db, ref)).id;
-  } catch (error) {
-    const gone =
-      error instanceof CordonError && error.reason === ErrorReason.ERROR_REASON_DEVICE_NOT_FOUND && isId(ref);
-    if (gone) return ref;
-    throw error;
-  }
 }
 
 function sequenceOf(text: string): number {

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import type { Selectable } from 'kysely';
 import { CordonError, invalid, type Violation } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
+import { isId } from '../../shared/ids.js';
 import { ORDERED_COLUMNS, type OrderedDevice } from '../desired/order.js';
 import type { DevicesTable } from '../store/schema.js';
 import type { Reader } from '../store/store.js';
@@ -29,6 +30,21 @@ export async function findDevice(db: Reader, ref: string, field = 'device'): Pro
   const device = rows.find((row) => row.id === ref) ?? rows[0];
   if (!device) throw notFound([{ field, ref }]);
   return device;
+}
+
+/**
+ * Id of a device by id or name. Records outlive their device: the id of a removed one still finds them.
+ * @throws CordonError INVALID_FIELD if `ref` is empty, DEVICE_NOT_FOUND
+ */
+export async function findDeviceId(db: Reader, ref: string): Promise<string> {
+  try {
+    return (await findDevice(db, ref)).id;
+  } catch (error) {
+    const gone =
+      error instanceof CordonError && error.reason === ErrorReason.ERROR_REASON_DEVICE_NOT_FOUND && isId(ref);
+    if (gone) return ref;
+    throw error;
+  }
 }
 
 /**

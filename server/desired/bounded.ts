@@ -2,6 +2,7 @@ import type { EvidenceCheck, ObservedIsolation } from '../../shared/gen/cordon/v
 import type { Duration } from '../../shared/gen/google/protobuf/duration.js';
 import type { Timestamp } from '../../shared/gen/google/protobuf/timestamp.js';
 import { isId } from '../../shared/ids.js';
+import { fromTimestamp } from '../../shared/time.js';
 
 /** More than any agent says; the reason is the operator's own, 1000 characters. */
 const LONGEST_TEXT = 2000;
@@ -15,9 +16,9 @@ const HASH_BYTES = 64;
 const LAST_SECOND = 253_402_300_799n;
 const MOST_SECONDS = 315_576_000_000n;
 
-/** A text of a device, cut to what is kept of it. */
+/** A text of a device, cut to what is kept of it: whole characters, for half of one cannot be stored. */
 export function bounded(text: string, longest = LONGEST_DETAIL): string {
-  return text.length <= longest ? text : text.slice(0, longest);
+  return text.length <= longest ? text : text.slice(0, longest).replace(/[\ud800-\udbff]$/, '');
 }
 
 /**
@@ -58,8 +59,15 @@ function somebodyThere(name: string): string {
   return name === '' || name.includes(':') ? name : `local:${name}`;
 }
 
+/** A time that every client can write; undefined: none. */
 function timestamp(at: Timestamp | undefined): Timestamp | undefined {
   return at && at.seconds >= 0n && at.seconds <= LAST_SECOND && isNanos(at.nanos) ? at : undefined;
+}
+
+/** The same in milliseconds since 1970; `otherwise` where there is none. */
+export function wallTime(at: Timestamp | undefined, otherwise: number): number {
+  const known = timestamp(at);
+  return known ? fromTimestamp(known) : otherwise;
 }
 
 function duration(time: Duration | undefined): Duration | undefined {

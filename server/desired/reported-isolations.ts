@@ -85,7 +85,7 @@ async function openAutomatic(
     .select('settings_hash')
     .where('id', '=', deviceId)
     .executeTakeFirst();
-  await tx
+  const opened = await tx
     .insertInto('isolations')
     .values({
       id: observed.isolationId,
@@ -101,7 +101,16 @@ async function openAutomatic(
       settings_hash: device?.settings_hash ?? '',
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute();
+    .executeTakeFirst();
+  if (Number(opened.numInsertedOrUpdatedRows ?? 0) === 0) return;
+  await appendAudit(tx, {
+    occurredAt: now,
+    actor: `device:${deviceId}`,
+    action: 'isolation.started',
+    deviceId,
+    reason: observed.reason,
+    details: { isolation_id: observed.isolationId, detector: observed.requestedBy },
+  });
 }
 
 /** How the end of an isolation is written down. */

@@ -1,7 +1,7 @@
 import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import { isId } from '../../shared/ids.js';
-import { fromTimestamp } from '../../shared/time.js';
-import { bounded, boundedObserved } from '../desired/bounded.js';
+import { raiseAlert } from '../alerts/raise.js';
+import { bounded, boundedObserved, wallTime } from '../desired/bounded.js';
 import { noteIsolation } from '../desired/reported-isolations.js';
 import { appendAudit } from '../store/audit.js';
 import type { Tx } from '../store/store.js';
@@ -12,14 +12,18 @@ export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, no
   if (!isId(event.id)) {
     throw violation(`event.id "${event.id.slice(0, 64)}" is not a UUID`);
   }
+  const occurredAt = wallTime(event.occurredAt, now);
   const inserted = await tx
     .insertInto('events')
     .values({
       id: event.id,
       device_id: deviceId,
-      occurred_at: event.occurredAt ? fromTimestamp(event.occurredAt) : now,
+      occurred_at: occurredAt,
       received_at: now,
-      event_proto: AgentEvent.encode(event).finish(),
+      // What a detection says is in its alert, as much of it as is kept.
+      event_proto: AgentEvent.encode(
+        event.event?.$case === 'detectionFound' ? { ...event, event: undefined } : event,
+      ).finish(),
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .executeTakeFirst();
@@ -51,6 +55,13 @@ export async function storeEvent(tx: Tx, deviceId: string, event: AgentEvent, no
         details: { user: bounded(event.event.value.user), detail: bounded(event.event.value.detail) },
       });
     case 'detectionFound':
+      return raiseAlert(tx, {
+        id: event.id,
+        deviceId,
+        occurredAt,
+        receivedAt: now,
+        detection: event.event.value,
+      });
     case undefined:
       return;
   }

@@ -28,7 +28,11 @@ export class GroupCommit {
   private waiting: Waiting[] = [];
   private working: Promise<void> | undefined;
 
-  constructor(private readonly db: Reader) {}
+  /** @param committed called after each commit, before its changes are answered */
+  constructor(
+    private readonly db: Reader,
+    private readonly committed: () => void = () => undefined,
+  ) {}
 
   run<Result>(change: (tx: Tx) => Promise<Result>): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
@@ -68,6 +72,7 @@ export class GroupCommit {
         for (const change of group) done.push(await change.run(tx));
         return done;
       });
+      this.committed();
       for (const answer of answers) answer();
       return true;
     } catch (error) {

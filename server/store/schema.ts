@@ -17,6 +17,9 @@ export interface Database extends ScanTables {
   isolations: IsolationsTable;
   commands: CommandsTable;
   events: EventsTable;
+  alerts: AlertsTable;
+  alert_comments: AlertCommentsTable;
+  event_cursors: EventCursorsTable;
   audit: AuditTable;
   requests: RequestsTable;
 }
@@ -204,7 +207,10 @@ export interface CommandsTable {
   progress_proto: Generated<Uint8Array | null>;
 }
 
-/** Events of agents; the primary key makes a repeated one harmless. */
+/**
+ * Events of agents; the primary key makes a repeated one harmless, also one whose alert is gone. What a detection says is in
+ * its alert alone.
+ */
 export interface EventsTable {
   id: string;
   device_id: string;
@@ -212,6 +218,54 @@ export interface EventsTable {
   received_at: number;
   /** AgentEvent. */
   event_proto: Uint8Array;
+}
+
+/** Detections. At most 10,000 a device (server/alerts/prune.ts). */
+export interface AlertsTable {
+  /** The event's id. */
+  id: string;
+  /** Grows by one with each alert: the order in which the server heard of them. Unique. */
+  number: number;
+  device_id: string;
+  source: string;
+  title: string;
+  /** IOC scan task; '': none. */
+  task_id: string;
+  /** Isolation that it started, or that was started from it; '': none. */
+  isolation_id: string;
+  /** Device clock. */
+  occurred_at: number;
+  received_at: number;
+  /** Number of the contract's AlertState. */
+  state: number;
+  /** DetectionFound without isolation_id, as much as is kept of it. */
+  detection_proto: Uint8Array;
+  comment_count: number;
+  /** Size of the alert with its comments in an answer, about, bytes: pages are cut by it before they are read. */
+  bytes: number;
+  /** '': open. */
+  closed_by: string;
+  closed_at: number | null;
+  version: Generated<number>;
+}
+
+/** What operators wrote about alerts, oldest first by number. */
+export interface AlertCommentsTable {
+  alert_id: string;
+  /** 1 and up within its alert. */
+  number: number;
+  author: string;
+  written_at: number;
+  text: string;
+}
+
+/** How far the audit log has reached a SIEM. */
+export interface EventCursorsTable {
+  /** The setting and its value, for example `event_file /var/log/cordon.jsonl`. */
+  target: string;
+  /** Last record that it has. */
+  sequence: number;
+  updated_at: number;
 }
 
 export interface AuditTable {

@@ -11,6 +11,7 @@ import {
   type UnknownRow,
 } from 'kysely';
 import Sqlite from 'libsql';
+import { Subject, type Observable } from 'rxjs';
 import { makeFolder } from '../../shared/folder.js';
 import { migrations } from './migrations.js';
 import type { Database } from './schema.js';
@@ -26,9 +27,13 @@ export type { Reader, Tx };
  */
 export class Store {
   private readonly commits: GroupCommit;
+  private readonly commitSubject = new Subject<void>();
+
+  /** Something was committed. Carries no more than that, and only for changes of this process. */
+  readonly committed$: Observable<void> = this.commitSubject.asObservable();
 
   private constructor(readonly read: Reader) {
-    this.commits = new GroupCommit(read);
+    this.commits = new GroupCommit(read, () => this.commitSubject.next());
   }
 
   /** Opens or makes the SQLite file and brings its schema up to date. */
@@ -69,6 +74,7 @@ export class Store {
   /** Waits for the changes under way and closes the file. */
   async close(): Promise<void> {
     await this.commits.idle();
+    this.commitSubject.complete();
     await sql`pragma wal_checkpoint(truncate)`.execute(this.read);
     await this.read.destroy();
   }

@@ -3,6 +3,7 @@ import { createSite, requireNetAdmin } from '../net/site/index.js';
 import { tellOfDetection } from './detection.js';
 import { keepRunning } from './keep.js';
 import { requireSystemTools } from './requirements.js';
+import { tellOfScan } from './scan.js';
 import { tellStory } from './story.js';
 
 /** `npm run demo [-- --keep]`: isolates a device of a small site and shows with packets what that does. */
@@ -29,8 +30,9 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const byHand = await tellStory(site, fleet, say);
     const byItself = await tellOfDetection(site, fleet, say);
+    const byScan = await tellOfScan(site, fleet, say);
     if (args.includes('--keep')) await keepRunning(site, fleet);
-    return byHand && byItself ? 0 : 1;
+    return byHand && byItself && byScan ? 0 : 1;
   } finally {
     await fleet.close();
     site.close();

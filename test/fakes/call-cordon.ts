@@ -21,6 +21,7 @@ export async function callCordon(
   const code = await run(args, {
     stdout,
     stderr,
+    outputDrained: () => Promise.resolve(),
     env,
     clock: systemClock,
     random: Math.random,
@@ -36,7 +37,7 @@ class Collected implements TextSink {
   readonly columns = undefined;
   text = '';
 
-  write(text: string): void {
-    this.text += text;
+  write(chunk: string | Uint8Array): void {
+    this.text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
   }
 }

@@ -1,9 +1,13 @@
 import { Server, ServerCredentials, status, type Metadata, type handleUnaryCall } from '@grpc/grpc-js';
 import { CordonError, toStatus } from '../../shared/errors.js';
+import { AlertServiceService } from '../../shared/gen/cordon/v1/alert_service.js';
+import { CommandServiceService } from '../../shared/gen/cordon/v1/command_service.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
 import type { WatchDevicesResponse } from '../../shared/gen/cordon/v1/device_service.js';
 import { DeviceServiceService, type DeviceServiceServer } from '../../shared/gen/cordon/v1/device_service.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
+import { EventServiceService } from '../../shared/gen/cordon/v1/event_service.js';
+import { IocDocumentServiceService } from '../../shared/gen/cordon/v1/ioc_document_service.js';
 import { IsolationAction, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
 import {
   IsolationServiceService,
@@ -15,6 +19,8 @@ import {
   Role,
   type OperatorServiceServer,
 } from '../../shared/gen/cordon/v1/operator_service.js';
+import { TaskServiceService } from '../../shared/gen/cordon/v1/task_service.js';
+import { FakeDetections } from './fake-detections.js';
 import { makeTestIdentity, type TestIdentity } from './test-ca.js';
 
 export const FAKE_TOKEN = 'cordon_test_token';
@@ -30,6 +36,11 @@ export class FakeManagementServer {
   readonly orderIds: string[] = [];
   /** Answers that many orders with UNAVAILABLE first. */
   unavailable = 0;
+  readonly detections = new FakeDetections(
+    (handle) => this.guard(handle),
+    (call) => authenticate(call.metadata),
+    (device, reason) => this.isolateOne(device, reason),
+  );
   private readonly watchers = new Set<(event: WatchDevicesResponse) => void>();
 
   private constructor(
@@ -134,6 +145,11 @@ export class FakeManagementServer {
     this.server.addService(OperatorServiceService, operators);
     this.server.addService(DeviceServiceService, devices);
     this.server.addService(IsolationServiceService, isolation);
+    this.server.addService(IocDocumentServiceService, this.detections.documentService());
+    this.server.addService(TaskServiceService, this.detections.taskService());
+    this.server.addService(CommandServiceService, this.detections.commandService());
+    this.server.addService(AlertServiceService, this.detections.alertService());
+    this.server.addService(EventServiceService, this.detections.eventService());
   }
 
   /** Answers with what `handle` returns, to those who have the token. */
@@ -158,6 +174,13 @@ export class FakeManagementServer {
       ErrorReason.ERROR_REASON_DEVICE_NOT_FOUND,
       `no device with the id or name "${ref}"`,
     );
+  }
+
+  private isolateOne(device: string, reason: string): DeviceOrder {
+    const request = { devices: [device], reason, requestId: '' };
+    const [order] = this.order(request, IsolationAction.ISOLATION_ACTION_ISOLATE);
+    if (!order) throw new Error('no order was made');
+    return order;
   }
 
   private order(

@@ -27,6 +27,7 @@ describe('the feed of devices', () => {
     const clock = new FakeClock();
     const api: Api = {
       unary: () => Promise.reject(new Error('not asked for')),
+      each: () => Promise.reject(new Error('not asked for')),
       stream: <_Request, Response>() => {
         const stream = new Subject<WatchDevicesResponse>();
         streams.push(stream);
