@@ -83,8 +83,15 @@ describe('planned runs of IOC scan tasks', () => {
           .execute(),
       );
     }
+    const task = await desk.readScan('nightly');
+    for (const [index, taskId] of [task.id, task.id, 'another'].entries()) {
+      const alert = { id: newId(), number: index, device_id: 'x', source: '', title: '', task_id: taskId };
+      const rest = { isolation_id: '', occurred_at: 0, received_at: 0, state: 1, comment_count: 0 };
+      const row = { ...alert, ...rest, detection_proto: Buffer.alloc(0), bytes: 0, closed_by: '' };
+      await site.store.write((tx) => tx.insertInto('alerts').values(row).execute());
+    }
     const { status } = await desk.readScan('nightly');
-    expect(status).to.deep.include({ waiting: 1, running: 1, succeeded: 1, failed: 1 });
+    expect(status).to.deep.include({ waiting: 1, running: 1, succeeded: 1, failed: 1, alerts: 2 });
     expect(status?.nextStart && fromTimestamp(status.nextStart)).to.equal(midnight + 27 * HOUR);
   });
 
@@ -263,12 +270,11 @@ describe('planned runs of IOC scan tasks', () => {
         site.store,
         Array.from({ length: DEVICES }, (_, at) => ({ name: `pc-${at}` })),
       );
-      const { write } = site.store;
       let transactions = 0;
       const planner = (endAfter: number): Planner => {
         const store = Object.create(site.store, {
           write: {
-            value: (change: Parameters<typeof write>[0]) => {
+            value: (change: Parameters<typeof site.store.write>[0]) => {
               if (++transactions > endAfter) return Promise.reject(new Error('the server has ended'));
               return site.store.write(change);
             },

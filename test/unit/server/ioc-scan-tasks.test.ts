@@ -176,22 +176,15 @@ describe('IOC scan tasks', () => {
       reason: 'DEVICE_NOT_FOUND',
       field: 'ioc_scan_task.scope.device_id',
     });
-    const large = await desk.document('large');
-    const setSize = (size: number) =>
-      site.store.write((tx) =>
-        tx
-          .updateTable('ioc_documents')
-          .set({ size_bytes: size })
-          .where('hash', '=', large.toString('hex'))
-          .execute(),
-      );
-    await setSize(10 * 1024 * 1024);
+    const sized = (name: string, mib: number) =>
+      desk.document(name, { sizeBytes: BigInt(mib * 1024 * 1024 + 1) });
+    const large = await sized('large', 10);
     const both = wanted({ documentHashes: [document, large] });
     const tooMuch = await refused(desk.createScan(both));
     expect(tooMuch).to.include({ field: 'ioc_scan_task.document_hashes' });
-    expect(tooMuch.message).to.contain('at most 10485760 bytes');
-    await setSize(9 * 1024 * 1024);
-    expect((await desk.createScan(both, true)).hints).to.deep.equal([]);
+    expect(tooMuch.message).to.contain('a task takes 10485760 at most');
+    const fits = wanted({ documentHashes: [document, await sized('fits', 9)] });
+    expect((await desk.createScan(fits, true)).hints).to.deep.equal([]);
   });
 
   it('give hints: documents that share an id or are named twice, terms that count as no match, no action', async () => {
