@@ -44,7 +44,9 @@ describe('a store of before devices were selected', () => {
         ...base,
         id: 'a',
         name: 'heard-of',
-        facts_proto: HostFacts.encode(HostFacts.fromPartial({ os: 'linux', timeZone: 'Europe/Berlin' })).finish(),
+        facts_proto: HostFacts.encode(
+          HostFacts.fromPartial({ os: 'linux', timeZone: 'Europe/Berlin' }),
+        ).finish(),
         observed_proto: ObservedIsolation.encode(ObservedIsolation.fromPartial({ state })).finish(),
       })
       .execute();
