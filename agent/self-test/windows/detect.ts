@@ -67,7 +67,7 @@ async function collects({ type, properties }: Expected): Promise<Outcome> {
   const seen = new Set<string>();
   let count = 0;
   for await (const item of collector.collect({
-    terms: collector.terms,
+    terms: new Set(properties.map((property) => `${type}/${property}`)),
     problem: (subject, detail) => void problems.push(`${subject}: ${detail}`),
     signal: new AbortController().signal,
     literals: new Map(),

@@ -27,6 +27,7 @@ function file(path: string, content: string): string {
   return whole;
 }
 
+/** Junctions and other links are not among it: Wine neither makes them nor shows those of Linux. `scan-junctions` checks them. */
 describe('a scan on Windows', () => {
   const documents: { hash: string; path: string }[] = [];
 
@@ -187,15 +188,6 @@ describe('a scan on Windows', () => {
     });
     expect(files.map((path) => path?.toLowerCase())).to.deep.equal([evil.toLowerCase()]);
     expect(told.sort()).to.deep.equal(['C:\\not there does not exist', 'relative is not an absolute path']);
-  });
-
-  it('comes to an end where folders lead back into themselves', async () => {
-    // Made on the Linux side, which shows them to programs here as folders: Wine has no junctions and no links of its own.
-    document('hash', 'OR', [['FileItem/Sha256sum', sha256('evil content')]]);
-    const { files, result } = await scan({ folders: [process.env.CORDON_LOOP ?? ''] });
-    expect(files).to.include(`${process.env.CORDON_LOOP}\\evil.bin`);
-    expect(files).to.include(`${process.env.CORDON_LOOP}\\again\\again\\evil.bin`);
-    expect(result.filesScanned < 200n).to.equal(true);
   });
 
   it('goes on over a file that another program holds, and names it', async () => {
