@@ -9,8 +9,11 @@ export const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024;
 /** All documents of one task together, bytes. */
 export const MAX_TASK_BYTES = 10 * 1024 * 1024;
 
-/** Groups within groups (parentheses in STIX patterns count as groups). Hard. Nobody writes more than some ten by hand. */
+/** Groups within groups. Hard. Nobody writes more than some ten by hand. */
 export const MAX_GROUP_DEPTH = 1000;
+
+/** Parentheses within parentheses in a STIX pattern, each of which may become a group in a group. Beyond it: no match. */
+export const MAX_PATTERN_NESTING = MAX_GROUP_DEPTH / 2 - 10;
 
 /** XML elements within elements: the groups, what stands around them, and what is not known. Hard. */
 export const MAX_ELEMENT_DEPTH = MAX_GROUP_DEPTH + 50;

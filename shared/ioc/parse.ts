@@ -2,7 +2,7 @@ import { IocDocumentError, overLimit } from './document-error.js';
 import { MAX_DOCUMENT_BYTES } from './limits.js';
 import type { IocDocument } from './model.js';
 import { parseOpenIoc } from './openioc.js';
-import { parseStix } from './stix.js';
+import { parseStix } from './stix/document.js';
 
 /**
  * Reads an indicator document: OpenIOC 1.0 or 1.1 as XML, or STIX 2.1 as JSON, told apart by the content. UTF-8, with or

@@ -54,8 +54,3 @@ function compiledSize(pattern: PatternTest): number | string {
     return `The regular expression is not in RE2's syntax: ${why.slice(0, 150)}.`;
   }
 }
-
-/** A pattern that stands for exactly this text. */
-export function literal(text: string): string {
-  return RE2JS.quote(text);
-}

@@ -77,6 +77,12 @@ export class TreeBuilder {
     return { kind: 'group', id: nodeId(id), operator, children };
   }
 
+  /** One node for several: the only one, or a group of them. There must be one at least. */
+  join(id: string, operator: IocGroup['operator'], nodes: readonly IocNode[]): IocNode {
+    const [only] = nodes;
+    return only !== undefined && nodes.length === 1 ? only : this.group(id, operator, nodes);
+  }
+
   private countTerm(line: number | undefined): void {
     if ((this.terms += 1) > MAX_TERMS) throw overLimit(`more than ${MAX_TERMS} terms`, line);
   }

@@ -1,5 +1,6 @@
 import type { FileFacts } from './file-item.js';
 import { linuxFacts } from './linux-facts.js';
+import { windowsFacts } from './windows-facts.js';
 
 export interface PlatformFacts {
   readonly facts: FileFacts;
@@ -12,6 +13,8 @@ export function platformFacts(platform: NodeJS.Platform): Promise<PlatformFacts>
   switch (platform) {
     case 'linux':
       return Promise.resolve({ facts: linuxFacts(), drives: () => [] });
+    case 'win32':
+      return windowsFacts();
     default:
       return Promise.resolve({ facts: { terms: new Set(), about: () => [] }, drives: () => [] });
   }

@@ -64,6 +64,9 @@ export function scopeOf(parts: ScopeParts): Scope {
     enter: (folder) => {
       const mount = byPoint.get(folder);
       if (!mount && !isRoot.has(folder)) return ENTER;
+      if (platform === 'win32' && isOfAnotherComputer(folder) && !networkFileSystems) {
+        return { enter: false, detail: 'is on another computer, which this scan leaves out' };
+      }
       if (elsewhere.has(folder)) return { enter: false, detail: undefined };
       return judge(mount ?? mountOf(folder, mounts), isRoot.has(folder));
     },
@@ -100,6 +103,11 @@ function keyOf(path: string, platform: NodeJS.Platform): string {
 function isWithin(path: string, folder: string, platform: NodeJS.Platform): boolean {
   const [inside, outside] = [keyOf(path, platform), keyOf(folder, platform)];
   return inside === outside || inside.startsWith(outside.endsWith(sep) ? outside : outside + sep);
+}
+
+/** On Windows: `\\server\share`, which the path of a network drive becomes once its links are resolved. */
+function isOfAnotherComputer(path: string): boolean {
+  return /^\\\\(?!\.\\)/.test(plainWindowsPath(path));
 }
 
 /** The path and all folders above it. */

@@ -63,11 +63,11 @@ export class Matcher {
     return new Set(this.literalsOf(type).map(({ term }) => term.term));
   }
 
-  /** Texts that the documents ask for literally, of one kind, by term. */
+  /** Texts that the documents ask for literally, whole or in part, of one kind, by term. */
   texts(type: ItemType): ReadonlyMap<string, readonly string[]> {
     const texts = new Map<string, Set<string>>();
     for (const { term } of this.literalsOf(type)) {
-      if (term.test.kind !== 'text' || term.test.how !== 'is' || term.negate) continue;
+      if (term.test.kind !== 'text' || term.negate) continue;
       const list = texts.get(term.term);
       if (list) list.add(term.content);
       else texts.set(term.term, new Set([term.content]));

@@ -7,8 +7,9 @@ export type VersionStrings = readonly (readonly [name: string, value: string])[]
 
 const RT_VERSION = 16;
 const SUBFOLDER = 0x8000_0000;
-const MOST_ENTRIES = 4096;
-/** Version resources of one program, and bytes of one. */
+/** Kinds of resources of one program. */
+const MOST_KINDS = 4096;
+/** Version resources of one program, by name and by language, and bytes of one. */
 const MOST_RESOURCES = 64;
 const LARGEST_RESOURCE = 64 * 1024;
 
@@ -17,10 +18,12 @@ export function readVersionStrings(file: BoundedFile, headers: PeHeaders): Versi
   const root = headers.resources && headers.offsetOf(headers.resources.address);
   if (root === undefined) return [];
   // Three levels, whatever the file says: kind, name, language.
-  const kinds = folderEntries(file, root, 0).filter(({ id }) => id === RT_VERSION);
-  const names = kinds.flatMap(({ place }) => folderEntries(file, root, place));
-  const leaves = names.slice(0, MOST_RESOURCES).flatMap(({ place }) => folderEntries(file, root, place));
-  return leaves.slice(0, MOST_RESOURCES).flatMap(({ place }) => resourceStrings(file, headers, root + place));
+  const versions = folderEntries(file, root, 0, MOST_KINDS).find(({ id }) => id === RT_VERSION);
+  const names = versions ? folderEntries(file, root, versions.place, MOST_RESOURCES) : [];
+  return names
+    .flatMap(({ place }) => folderEntries(file, root, place, MOST_RESOURCES))
+    .slice(0, MOST_RESOURCES)
+    .flatMap(({ place }) => resourceStrings(file, headers, root + place));
 }
 
 interface FolderEntry {
@@ -29,10 +32,10 @@ interface FolderEntry {
   readonly place: number;
 }
 
-function folderEntries(file: BoundedFile, root: number, place: number): FolderEntry[] {
+function folderEntries(file: BoundedFile, root: number, place: number, most: number): FolderEntry[] {
   const header = file.bytes(root + place, 16);
   if (!header) return [];
-  const count = Math.min(header.readUInt16LE(12) + header.readUInt16LE(14), MOST_ENTRIES);
+  const count = Math.min(header.readUInt16LE(12) + header.readUInt16LE(14), most);
   const rows = file.bytes(root + place + 16, count * 8);
   if (!rows) return [];
   return Array.from({ length: count }, (_, index) => ({

@@ -5,12 +5,12 @@ import { itemOf } from '../item-of.js';
 /** Fields of `journalctl -o json`. A number is text; text that is not UTF-8 is its bytes; what is too long is null. */
 const entrySchema = z.object({
   __REALTIME_TIMESTAMP: z.string().optional(),
-  MESSAGE: z.unknown(),
-  _HOSTNAME: z.unknown(),
-  SYSLOG_IDENTIFIER: z.unknown(),
-  _COMM: z.unknown(),
-  _PID: z.unknown(),
-  _UID: z.unknown(),
+  MESSAGE: z.unknown().optional(),
+  _HOSTNAME: z.unknown().optional(),
+  SYSLOG_IDENTIFIER: z.unknown().optional(),
+  _COMM: z.unknown().optional(),
+  _PID: z.unknown().optional(),
+  _UID: z.unknown().optional(),
 });
 const FIELDS = Object.keys(entrySchema.shape).filter((name) => !name.startsWith('__'));
 

@@ -89,7 +89,15 @@ async function neighbourCalls(): Promise<NeighbourCalls> {
 }
 
 /** Names of NL_NEIGHBOR_STATE in the order of their numbers. */
-const STATES = ['Unreachable', 'Incomplete', 'Probe', 'Delay', 'Stale', 'Reachable', 'Permanent'];
+export const NEIGHBOUR_STATES = [
+  'Unreachable',
+  'Incomplete',
+  'Probe',
+  'Delay',
+  'Stale',
+  'Reachable',
+  'Permanent',
+];
 /** IANA's numbers of kinds of interfaces that computers have. */
 const INTERFACE_TYPES: ReadonlyMap<number, string> = new Map([
   [6, 'Ethernet'],
@@ -100,6 +108,7 @@ const INTERFACE_TYPES: ReadonlyMap<number, string> = new Map([
   [243, 'Mobile broadband'],
   [244, 'Mobile broadband'],
 ]);
+/** Of the bits that say more: IsRouter. */
 const ROUTER = 1;
 
 /** @param table MIB_IPNET_TABLE2 with as many rows as it says */
@@ -124,7 +133,7 @@ function neighbour(row: Buffer, aliasOf: (luid: bigint) => string): Item {
       .toString('hex')
       .match(/../g) ?? [];
   const luid = addressAt(row, fields.InterfaceLuid);
-  const state = STATES[numberAt(row, fields.State)];
+  const state = NEIGHBOUR_STATES[numberAt(row, fields.State)];
   const index = numberAt(row, fields.InterfaceIndex);
   return itemOf('ArpEntryItem', {
     IPv4Address: isIpv4 ? address : undefined,

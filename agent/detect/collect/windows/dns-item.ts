@@ -8,7 +8,7 @@ import { collector } from '../collector.js';
 import { itemOf, type Known } from '../item-of.js';
 import { CONSTANTS, DNS_CACHE_ENTRY, DNS_RECORDW } from './layout.js';
 import { addressAt, nativeMemory, numberAt, plainAddress, type Memory } from './memory.js';
-import { notHere, orNotHere, reasonOf } from './not-here.js';
+import { orNotHere, reasonOf } from './not-here.js';
 
 /** Names in the cache of this computer's DNS client. */
 export interface CachedName {
@@ -43,9 +43,6 @@ const DEADLINE_MS = 10_000;
 /** Names and records of one answer that are read; a list without end ends here. */
 const MOST_NAMES = 100_000;
 const MOST_RECORDS = 1_000;
-/** DNS_FREE_TYPE: the records and everything that they lead to. */
-const DNS_FREE_RECORD_LIST = 1;
-const DNS_FREE_FLAT = 0;
 
 const TYPES: ReadonlyMap<number, string> = new Map([
   [1, 'A'],
@@ -130,8 +127,8 @@ export async function dnsCalls(library?: string): Promise<DnsCalls> {
     names: async () => {
       const first: [Address] = [null];
       const answer = await within(DEADLINE_MS, 'the DNS client does not answer', table(first));
-      if (answer === 0) throw notHere('DnsGetCacheDataTable tells nothing');
-      return readCache(plainAddress(first[0]), memory, (block) => free(block, DNS_FREE_FLAT));
+      if (answer === 0) throw new Error('DnsGetCacheDataTable tells nothing');
+      return readCache(plainAddress(first[0]), memory, (block) => free(block, CONSTANTS.DnsFreeFlat));
     },
     records: async (name, type) => {
       const first: [Address] = [null];
@@ -140,7 +137,7 @@ export async function dnsCalls(library?: string): Promise<DnsCalls> {
       try {
         return code === WinError.SUCCESS ? readRecords(plainAddress(first[0]), memory) : [];
       } finally {
-        if (first[0] !== null) free(first[0], DNS_FREE_RECORD_LIST);
+        if (first[0] !== null) free(first[0], CONSTANTS.DnsFreeRecordList);
       }
     },
   };

@@ -6,6 +6,7 @@ import {
   WindowsError,
   type Address,
 } from '../../../windows/library.js';
+import { CONSTANTS } from './layout.js';
 
 /** Events of one log, newest first. Methods throw WindowsError where Windows refuses. */
 export interface EventReader {
@@ -25,11 +26,6 @@ export interface EventLogCalls {
   open(log: string): EventReader | undefined;
 }
 
-/** EVT_QUERY_FLAGS, EVT_RENDER_FLAGS and EVT_FORMAT_MESSAGE_FLAGS. */
-const EVT_QUERY_CHANNEL_PATH = 0x1;
-const EVT_QUERY_REVERSE_DIRECTION = 0x200;
-const EVT_RENDER_EVENT_XML = 1;
-const EVT_FORMAT_MESSAGE_EVENT = 1;
 /** Longest wait for the next events, milliseconds. */
 const DEADLINE_MS = 5_000;
 /** Events that one call gives. */
@@ -93,7 +89,7 @@ export async function eventLogCalls(library?: string): Promise<EventLogCalls> {
 
   const renderXml = (event: bigint): string => {
     const used: [number] = [0];
-    if (render(null, event, EVT_RENDER_EVENT_XML, buffer.length, buffer, used, [0]) === 0)
+    if (render(null, event, CONSTANTS.EvtRenderEventXml, buffer.length, buffer, used, [0]) === 0)
       throw new WindowsError('EvtRender', lastError());
     return buffer.toString('utf16le', 0, used[0]).replace(/\0+$/, '');
   };
@@ -139,7 +135,17 @@ export async function eventLogCalls(library?: string): Promise<EventLogCalls> {
             if (opened === null) return '';
             const text = Buffer.alloc(2 * LONGEST_MESSAGE);
             const { length } = text;
-            const told = format(opened, event, 0, 0, null, EVT_FORMAT_MESSAGE_EVENT, length / 2, text, used);
+            const told = format(
+              opened,
+              event,
+              0,
+              0,
+              null,
+              CONSTANTS.EvtFormatMessageEvent,
+              length / 2,
+              text,
+              used,
+            );
             return told === 0 ? '' : text.toString('utf16le', 0, 2 * used[0]).replace(/\0+$/, '');
           },
         };
@@ -154,7 +160,7 @@ export async function eventLogCalls(library?: string): Promise<EventLogCalls> {
   };
   return {
     open: (log) => {
-      const flags = EVT_QUERY_CHANNEL_PATH | EVT_QUERY_REVERSE_DIRECTION;
+      const flags = CONSTANTS.EvtQueryChannelPath | CONSTANTS.EvtQueryReverseDirection;
       const found = query(null, log, '*', flags);
       if (found !== null) return reader(found);
       const code = lastError();

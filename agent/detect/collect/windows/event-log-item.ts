@@ -8,7 +8,7 @@ import { readEvent, type WindowsEvent } from './event-xml.js';
 import { notHere, orNotHere, reasonOf } from './not-here.js';
 
 /** Events of one log that are looked at, the newest ones. */
-export const MOST_EVENTS = 5_000;
+const MOST_EVENTS = 5_000;
 /** Logs that documents name, looked at beside the fixed ones. */
 const MOST_NAMED = 50;
 /** Events that are looked at before other work gets its turn. */

@@ -15,7 +15,7 @@ export interface FileFacts {
 }
 
 /** Bits of FILE_ATTRIBUTE_*. */
-const ATTRIBUTES: readonly (readonly [bit: number, name: string])[] = [
+export const ATTRIBUTES: readonly (readonly [bit: number, name: string])[] = [
   [0x1, 'ReadOnly'],
   [0x2, 'Hidden'],
   [0x4, 'System'],

@@ -191,5 +191,12 @@ export const CONSTANTS = {
   DNS_TYPE_PTR: 12,
   DNS_TYPE_AAAA: 28,
   DNS_QUERY_NO_WIRE_QUERY: 0x10,
+  DnsFreeFlat: 0,
+  DnsFreeRecordList: 1,
+  EvtQueryChannelPath: 1,
+  EvtQueryReverseDirection: 0x200,
+  EvtRenderEventXml: 1,
+  EvtFormatMessageEvent: 1,
+  DRIVE_REMOTE: 4,
   INVALID_FILE_ATTRIBUTES: 0xffff_ffff,
 } as const;

@@ -1,6 +1,8 @@
+const PREFIX = 'not available here: ';
+
 /** How results say that this computer does not tell something: never a silent "no". */
 export function notHere(why: unknown): Error {
-  return new Error(`not available here: ${reasonOf(why)}`, { cause: why });
+  return new Error(`${PREFIX}${reasonOf(why)}`, { cause: why });
 }
 
 /** The same as a promise's end: what a kind of items as a whole rests on. */

@@ -24,8 +24,8 @@ export interface ProcessTimes {
 export interface OpenProcess {
   times(): ProcessTimes;
   path(): string;
-  /** Command line as it was started. */
-  commandLine(): string;
+  /** Command line as it was started; undefined: this Windows tells that of no process. */
+  commandLine(): string | undefined;
   /** SID of its user. */
   user(): string;
   close(): void;
@@ -34,14 +34,15 @@ export interface OpenProcess {
 export interface ProcessCalls {
   /** @throws WindowsError */
   list(): ListedProcess[];
-  /** @throws WindowsError where it may not be asked, or has ended */
-  open(pid: number): OpenProcess;
+  /** Undefined: it has ended. @throws WindowsError where it may not be asked */
+  open(pid: number): OpenProcess | undefined;
   /** Paths of the libraries and the program that are loaded. @throws WindowsError */
   modules(pid: number): string[];
 }
 
 /** PROCESSINFOCLASS, since Windows 8.1. */
 const PROCESS_COMMAND_LINE_INFORMATION = 60;
+const STATUS_INVALID_INFO_CLASS = 0xc000_0003;
 /** A UNICODE_STRING holds no more, and stands in front of its text. */
 const LARGEST_COMMAND_LINE = 0x1_0000 + 16;
 const LONGEST_PATH = 32_768;
@@ -154,6 +155,7 @@ export async function processCalls(): Promise<ProcessCalls> {
     commandLine: () => {
       const into = Buffer.alloc(LARGEST_COMMAND_LINE);
       const status = information(handle, PROCESS_COMMAND_LINE_INFORMATION, into, into.length, [0]);
+      if (status === STATUS_INVALID_INFO_CLASS) return undefined;
       if (status !== 0) throw new WindowsError('NtQueryInformationProcess', status);
       return commandLineIn(into, memory);
     },
@@ -172,8 +174,10 @@ export async function processCalls(): Promise<ProcessCalls> {
       ).map(readProcess),
     open: (pid) => {
       const handle = openProcess(CONSTANTS.PROCESS_QUERY_LIMITED_INFORMATION, 0, pid);
-      if (handle === 0) throw new WindowsError('OpenProcess', lastError());
-      return opened(handle);
+      if (handle !== 0) return opened(handle);
+      const code = lastError();
+      if (code === WinError.INVALID_PARAMETER) return undefined;
+      throw new WindowsError('OpenProcess', code);
     },
     modules: (pid) => {
       const what = CONSTANTS.TH32CS_SNAPMODULE | CONSTANTS.TH32CS_SNAPMODULE32;

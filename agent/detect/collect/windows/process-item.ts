@@ -4,7 +4,7 @@ import type { CollectRequest, Collector, Value } from '../../item.js';
 import { collector, type Asks } from '../collector.js';
 import { itemOf, type Known } from '../item-of.js';
 import { Accounts } from './accounts.js';
-import { orNotHere, reasonOf } from './not-here.js';
+import { notHere, orNotHere, reasonOf } from './not-here.js';
 import { socketProperties } from './port-item.js';
 import { processCalls, type ListedProcess, type OpenProcess, type ProcessCalls } from './process-calls.js';
 
@@ -42,11 +42,12 @@ export function processCollector(open: () => Promise<ProcessCalls> = processCall
       const calls = await orNotHere(open());
       const ports = asks(PORTS) ? await portsByProcess(request) : undefined;
       const accounts = new Accounts();
+      const look: Look = { request, asks, accounts, commandLines: new CommandLines(request) };
       let looked = 0;
       for (const process of calls.list()) {
         if (++looked % SLICE === 0) await setImmediate();
         yield itemOf('ProcessItem', {
-          ...(await describe(calls, process, { request, asks, accounts })),
+          ...(await describe(calls, process, look)),
           ...ports?.get(process.pid),
         });
       }
@@ -58,12 +59,30 @@ interface Look {
   readonly request: CollectRequest;
   readonly asks: Asks;
   readonly accounts: Accounts;
+  readonly commandLines: CommandLines;
+}
+
+/** Command lines, which some systems do not tell at all: that is said once. */
+class CommandLines {
+  private told = false;
+
+  constructor(private readonly request: CollectRequest) {}
+
+  of(process: OpenProcess): string | undefined {
+    const line = process.commandLine();
+    if (line === undefined && !this.told) {
+      this.told = true;
+      const why = 'this Windows does not tell command lines';
+      this.request.problem('ProcessItem/arguments', notHere(why).message);
+    }
+    return line;
+  }
 }
 
 async function describe(
   calls: ProcessCalls,
   { pid, parent, name }: ListedProcess,
-  { request, asks, accounts }: Look,
+  { request, asks, accounts, commandLines }: Look,
 ): Promise<Record<string, Known>> {
   const subject = `process ${pid} (${name})`;
   const told = <T>(work: () => T): T | undefined => {
@@ -87,7 +106,7 @@ async function describe(
       parentpid: parent,
       name,
       path: process && asks('path') ? told(() => process.path()) : undefined,
-      arguments: process && asks('arguments') ? told(() => process.commandLine()) : undefined,
+      arguments: process && asks('arguments') ? told(() => commandLines.of(process)) : undefined,
       startTime: times?.started,
       kernelTime: times?.kernel,
       userTime: times?.user,

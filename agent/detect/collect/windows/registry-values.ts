@@ -2,7 +2,7 @@ import { CONSTANTS } from './layout.js';
 import type { RawValue } from './registry-calls.js';
 
 /** Names of REG_* in the order of their numbers. */
-const TYPES = [
+export const VALUE_TYPES = [
   'REG_NONE',
   'REG_SZ',
   'REG_EXPAND_SZ',
@@ -19,7 +19,7 @@ const TYPES = [
 
 /** For example `REG_SZ`; a type that nobody has named by its number. */
 export function registryType(type: number): string {
-  return TYPES[type] ?? `REG_${type}`;
+  return VALUE_TYPES[type] ?? `REG_${type}`;
 }
 
 /**

@@ -13,7 +13,7 @@ const HASHES: readonly HashName[] = ['md5', 'sha1', 'sha256'];
 /** Services that are looked at before other work gets its turn. */
 const SLICE = 20;
 /** Numbers of SERVICE_STOPPED and so on, in their order from 1. */
-const STATES = [
+export const SERVICE_STATES = [
   '',
   'SERVICE_STOPPED',
   'SERVICE_START_PENDING',
@@ -24,7 +24,7 @@ const STATES = [
   'SERVICE_PAUSED',
 ];
 /** Numbers of SERVICE_BOOT_START and so on, in their order. */
-const STARTS = [
+export const SERVICE_STARTS = [
   'SERVICE_BOOT_START',
   'SERVICE_SYSTEM_START',
   'SERVICE_AUTO_START',
@@ -32,7 +32,7 @@ const STARTS = [
   'SERVICE_DISABLED',
 ];
 /** Bits of a service's type. One has several values where several are set, as those that belong to one user have. */
-const TYPES: readonly (readonly [bit: number, name: string])[] = [
+export const SERVICE_TYPES: readonly (readonly [bit: number, name: string])[] = [
   [0x1, 'SERVICE_KERNEL_DRIVER'],
   [0x2, 'SERVICE_FILE_SYSTEM_DRIVER'],
   [0x8, 'SERVICE_RECOGNIZER_DRIVER'],
@@ -103,13 +103,13 @@ async function describe(service: ListedService, look: Look): Promise<Record<stri
     description: asks('description')
       ? told('description', () => services.description(service.name))
       : undefined,
-    mode: settings && STARTS[settings.start],
-    status: STATES[service.state],
+    mode: settings && SERVICE_STARTS[settings.start],
+    status: SERVICE_STATES[service.state],
     path: command?.path,
     arguments: command?.arguments,
     serviceDLL: dll,
     startedAs: settings?.account,
-    type: TYPES.filter(([bit]) => (service.type & bit) !== 0).map(([, name]) => name),
+    type: SERVICE_TYPES.filter(([bit]) => (service.type & bit) !== 0).map(([, name]) => name),
     pid: service.pid === 0 ? undefined : service.pid,
     ...(await hashesOf('path', command?.path, look, service.name)),
     ...(await hashesOf('serviceDLL', dll, look, service.name)),

@@ -4,10 +4,11 @@ import { wideText } from '../../../windows/token-names.js';
 import type { Collector } from '../../item.js';
 import { collector } from '../collector.js';
 import { itemOf, type Known } from '../item-of.js';
+import { CONSTANTS } from './layout.js';
 import { notHere, orNotHere, reasonOf } from './not-here.js';
 
 /** Names of DRIVE_UNKNOWN and so on, in the order of their numbers. */
-const TYPES = [
+export const DRIVE_TYPES = [
   'DRIVE_UNKNOWN',
   'DRIVE_NO_ROOT_DIR',
   'DRIVE_REMOVABLE',
@@ -16,7 +17,6 @@ const TYPES = [
   'DRIVE_CDROM',
   'DRIVE_RAMDISK',
 ];
-const DRIVE_REMOTE = 4;
 /** A drive may be asleep, or broken: longest wait for one answer, milliseconds. */
 const DEADLINE_MS = 10_000;
 const MOST_CHARACTERS = 1024;
@@ -71,14 +71,14 @@ export function volumeCollector(open: () => Promise<VolumeCalls> = volumeCalls):
         const type = calls.type(root);
         let facts: Record<string, Known> = { IsMounted: false };
         try {
-          if (type === DRIVE_REMOTE) throw notHere('a network drive is not asked');
+          if (type === CONSTANTS.DRIVE_REMOTE) throw notHere('a network drive is not asked');
           facts = await ofVolume(calls, root);
         } catch (error) {
           problem(`drive ${root}`, reasonOf(error));
         }
         yield itemOf('VolumeItem', {
           DriveLetter: [root.slice(0, 2), root.slice(0, 1)],
-          Type: TYPES[type],
+          Type: DRIVE_TYPES[type],
           MountPoint: root,
           DevicePath: calls.device(root),
           ...facts,
