@@ -34,6 +34,7 @@ export function lookWith(
     const { parent } = listed;
     try {
       const process = calls.open(pid);
+      if (!process) return undefined;
       try {
         const startedAtMs = process.times().started ?? 0;
         const critical = pid <= LAST_OF_THE_KERNEL || isCritical(process.path(), systemFolderPath);
