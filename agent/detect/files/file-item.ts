@@ -64,12 +64,13 @@ export function statOf(path: RawPath): Stats {
 /** @param isFile a folder has no size that means anything */
 export function statValues(stats: Stats): [string, readonly Value[]][] {
   const values: [string, readonly Value[]][] = [
-    ['FileItem/Modified', [stats.mtimeMs]],
-    ['FileItem/Accessed', [stats.atimeMs]],
-    ['FileItem/Changed', [stats.ctimeMs]],
+    // File systems keep nanoseconds; the last whole millisecond is what a second or a millisecond in a document has in it.
+    ['FileItem/Modified', [Math.floor(stats.mtimeMs)]],
+    ['FileItem/Accessed', [Math.floor(stats.atimeMs)]],
+    ['FileItem/Changed', [Math.floor(stats.ctimeMs)]],
   ];
   if (stats.isFile()) values.push(['FileItem/SizeInBytes', [stats.size]]);
   // Not every file system keeps it.
-  if (stats.birthtimeMs > 0) values.push(['FileItem/Created', [stats.birthtimeMs]]);
+  if (stats.birthtimeMs > 0) values.push(['FileItem/Created', [Math.floor(stats.birthtimeMs)]]);
   return values;
 }

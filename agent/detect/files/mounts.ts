@@ -10,6 +10,11 @@ export interface Mount {
   readonly type: string;
 }
 
+/** With what is mounted there: a device, or what stands for one, for example `server:/export`. */
+export interface SourcedMount extends Mount {
+  readonly source: string;
+}
+
 /** File systems that are views of the kernel: they have no files of their own, and reading some of them does things. */
 const PSEUDO: ReadonlySet<string> = new Set(
   `proc sysfs cgroup cgroup2 devtmpfs devpts debugfs tracefs securityfs configfs bpf pstore efivarfs mqueue hugetlbfs
@@ -37,15 +42,21 @@ export function readMounts(platform: NodeJS.Platform): Mount[] {
   return platform === 'linux' ? parseMounts(readFileSync('/proc/self/mountinfo', 'utf8')) : [];
 }
 
-export function parseMounts(text: string): Mount[] {
-  const byPoint = new Map<string, Mount>();
+export function parseMounts(text: string): SourcedMount[] {
+  const byPoint = new Map<string, SourcedMount>();
   for (const line of text.split('\n')) {
     const [left = '', right] = line.split(' - ', 2);
     const [, , device, root, point] = left.split(' ');
-    const type = right?.split(' ', 1)[0];
+    const [type, source = ''] = right?.split(' ') ?? [];
     if (!device || !root || !point || !type) continue;
     // A later mount hides an earlier one at the same place.
-    byPoint.set(unescaped(point), { device, root: unescaped(root), point: unescaped(point), type });
+    byPoint.set(unescaped(point), {
+      device,
+      root: unescaped(root),
+      point: unescaped(point),
+      type,
+      source: unescaped(source),
+    });
   }
   return [...byPoint.values()];
 }
