@@ -4,15 +4,20 @@ import { every } from '../shared/periodic.js';
 import { commandService } from './api/command-service.js';
 import { isolationService } from './api/isolation-service.js';
 import { watchDevices } from './api/watch-devices.js';
-import { expireOverdue, forgetOld } from './commands/queue.js';
+import { FewAtATime } from '../shared/few-at-a-time.js';
+import { endSilent, expireOverdue, forgetOld, forgetSpecs } from './commands/endings.js';
 import { SettingsReader, pruneSettings } from './desired/settings.js';
 import { agentService } from './link/agent-service.js';
+import { DOCUMENTS_UNDER_WAY } from './link/document-sender.js';
 import { DeviceChanges } from './link/device-changes.js';
 import { Registry } from './link/registry.js';
 import type { AgentPlane, PlaneDeps } from './plane.js';
+import { Planner } from './scans/planner.js';
 
 /** Commands that nobody accepted in time are ended this often, milliseconds. */
 const EXPIRE_EVERY_MS = 30_000;
+/** Commands that ended long ago are forgotten, and those of devices that vanished given up, this often, milliseconds. */
+const FORGET_EVERY_MS = 3_600_000;
 /** Settings that no device has any more are kept this long at most, milliseconds. */
 const PRUNE_EVERY_MS = 3_600_000;
 
@@ -22,6 +27,8 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
   const changes = new DeviceChanges();
   const registry = new Registry(store, clock, changes, log);
   const isOnline = (deviceId: string): boolean => registry.get(deviceId) !== undefined;
+  const commandsChanged = (deviceId: string): void => registry.pokeCommands(deviceId);
+  const planner = new Planner({ store, clock, log, isOnline, commandsChanged });
   const agents = agentService({
     store,
     clock,
@@ -30,6 +37,8 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
     registry,
     changes,
     settings,
+    documents: new FewAtATime(DOCUMENTS_UNDER_WAY),
+    timeZoneChanged: (deviceId) => planner.deviceChanged(deviceId),
     heartbeatMs: config.heartbeat_seconds * 1000,
     reconnectSpreadMs: config.reconnect_spread_seconds * 1000,
   });
@@ -37,12 +46,20 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
   const stopExpiry = every(
     clock,
     EXPIRE_EVERY_MS,
+    () => store.write((tx) => expireOverdue(tx, clock.wall())),
+    (error) => log.error({ err: error }, 'old commands could not be ended; tried again'),
+  );
+
+  const stopForgetting = every(
+    clock,
+    FORGET_EVERY_MS,
     () =>
       store.write(async (tx) => {
-        await expireOverdue(tx, clock.wall());
+        await endSilent(tx, clock.wall());
         await forgetOld(tx, clock.wall());
+        await forgetSpecs(tx);
       }),
-    (error) => log.error({ err: error }, 'old commands could not be ended; tried again'),
+    (error) => log.error({ err: error }, 'old commands could not be forgotten; tried again'),
   );
 
   const stopPruning = every(
@@ -63,7 +80,7 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
     commands: commandService({
       db: store.read,
       clock,
-      changed: (deviceId) => registry.pokeCommands(deviceId),
+      changed: commandsChanged,
     }),
     watchDevices: watchDevices({ db: store.read, changes, isOnline }),
     isOnline,
@@ -71,7 +88,12 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
       const message = `the server refuses this device: ${reasonName(reason)}`;
       registry.refuse(deviceId, new CordonError(status.PERMISSION_DENIED, reason, message));
     },
-    deviceChanged: (deviceId) => changes.emit(deviceId),
+    deviceChanged: (deviceId) => {
+      changes.emit(deviceId);
+      planner.deviceChanged(deviceId);
+    },
+    commandsChanged: (deviceIds) => deviceIds.forEach(commandsChanged),
+    scanTaskChanged: () => planner.taskChanged(),
     desiredChanged,
     drain: async () => {
       agents.refuseNew();
@@ -79,7 +101,9 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
     },
     close: async () => {
       stopExpiry();
+      stopForgetting();
       stopPruning();
+      await planner.close();
       await registry.close();
       changes.close();
     },

@@ -8,6 +8,7 @@ import { DeviceServiceService } from '../shared/gen/cordon/v1/device_service.js'
 import { EnrollmentServiceService } from '../shared/gen/cordon/v1/enrollment_service.js';
 import { EventServiceService } from '../shared/gen/cordon/v1/event_service.js';
 import { GroupServiceService } from '../shared/gen/cordon/v1/group_service.js';
+import { IocDocumentServiceService } from '../shared/gen/cordon/v1/ioc_document_service.js';
 import { IsolationServiceService } from '../shared/gen/cordon/v1/isolation_service.js';
 import { OperatorServiceService } from '../shared/gen/cordon/v1/operator_service.js';
 import { PolicyServiceService } from '../shared/gen/cordon/v1/policy_service.js';
@@ -19,6 +20,7 @@ import { deviceService } from './api/device-service.js';
 import { enrollmentService } from './api/enrollment-service.js';
 import { eventService } from './api/event-service.js';
 import { groupService } from './api/group-service.js';
+import { iocDocumentService } from './api/ioc-document-service.js';
 import type { HostResolver } from './api/known-hosts.js';
 import { operatorService } from './api/operator-service.js';
 import { policyService } from './api/policy-service.js';
@@ -70,7 +72,19 @@ export function managementServer(deps: ManagementDeps): Server {
     deps,
   );
   registerService(server, PolicyServiceService, policyService({ ...deps, desiredChanged }), deps);
-  registerService(server, TaskServiceService, taskService({ ...deps, desiredChanged }), deps);
+  registerService(
+    server,
+    TaskServiceService,
+    taskService({
+      ...deps,
+      desiredChanged,
+      isOnline,
+      scanTaskChanged: () => plane.scanTaskChanged(),
+      commandsChanged: (deviceIds) => plane.commandsChanged(deviceIds),
+    }),
+    deps,
+  );
+  registerService(server, IocDocumentServiceService, iocDocumentService(deps), deps);
   registerService(server, IsolationServiceService, plane.isolation, deps);
   registerService(server, CommandServiceService, plane.commands, deps);
   registerService(server, OperatorServiceService, operatorService(deps), deps);
@@ -93,6 +107,7 @@ export function managementServer(deps: ManagementDeps): Server {
     'EnrollmentService',
     'EventService',
     'GroupService',
+    'IocDocumentService',
     'IsolationService',
     'OperatorService',
     'PolicyService',

@@ -32,10 +32,14 @@ export interface AgentPlane {
   isOnline(deviceId: string): boolean;
   /** Ends the device's stream at once with this reason: banned, removed, or its certificate was revoked. */
   refuse(deviceId: string, reason: ErrorReason): void;
-  /** A record changed outside the plane (enrolled, banned, removed, ...): feeds must show it. */
+  /** A record changed outside the plane (enrolled, banned, removed, ...): feeds must show it, and its scans be planned. */
   deviceChanged(deviceId: string): void;
   /** The desired state of these devices has changed: their streams are to be told, and feeds must show it. */
   desiredChanged(deviceIds: readonly string[]): void;
+  /** The queues of commands of these devices have changed: their streams are to be told. */
+  commandsChanged(deviceIds: readonly string[]): void;
+  /** An IOC scan task was made, changed or removed: its runs are to be planned. */
+  scanTaskChanged(): void;
   /** Tells every agent that the server is about to stop. Resolves when they were told; the caller bounds the wait. */
   drain(): Promise<void>;
   /** Ends what the plane owns, timers and subscriptions, and stores what was waiting. */

@@ -47,7 +47,8 @@ function proven(calls: TokenCalls, token: Handle, account: string): LoginAnswer 
   }
 }
 
-function sidOf(calls: TokenCalls, account: string): Buffer {
+/** SID of an account, `DOMAIN\\user`. @throws WindowsError where there is none of the name */
+export function sidOf(calls: TokenCalls, account: string): Buffer {
   const sid = Buffer.alloc(LONGEST_SID);
   const domain = Buffer.allocUnsafeSlow(2 * MOST_CHARACTERS);
   const found = calls.accountOfName(null, account, sid, [sid.length], domain, [MOST_CHARACTERS], [0]);
@@ -55,7 +56,8 @@ function sidOf(calls: TokenCalls, account: string): Buffer {
   return sidAt(sid, 0);
 }
 
-function computerName(calls: TokenCalls): string {
+/** Name of this computer, which is the domain of its own accounts. @throws WindowsError */
+export function computerName(calls: TokenCalls): string {
   const name = Buffer.allocUnsafeSlow(2 * MOST_CHARACTERS);
   if (calls.computerName(name, [MOST_CHARACTERS]) === 0) {
     throw new WindowsError('GetComputerNameW', calls.lastError());

@@ -25,6 +25,8 @@ export interface Selection {
   readonly os: string;
   readonly isolation: IsolationFilter;
   readonly matches: (row: SelectedDevice) => boolean;
+  /** Only these devices; absent: any. At most as many as fit into one query. */
+  readonly ids?: readonly string[];
 }
 
 /** What of a device's row is read to select it and to give it an order: small, whatever its reports hold. */
@@ -34,22 +36,24 @@ export type SelectedDevice = OrderedDevice & { readonly tags_json: string };
  * Checks a filter.
  * @param filter absent: every device
  * @param isOnline whether a stream of the device is open now: no store knows
+ * @param path field path of the filter in the request
  * @throws CordonError INVALID_FIELD with the paths of all fields in question, NOT_FOUND for an unknown group
  */
 export async function readFilter(
   db: Reader,
   filter: DeviceFilter = DeviceFilter.fromPartial({}),
   isOnline: (deviceId: string) => boolean,
+  path = 'filter',
 ): Promise<Selection> {
   const violations = [
-    ...validateTags(filter.tags, 'filter.tags'),
-    ...validateText('filter.name_pattern', filter.namePattern),
-    ...validateText('filter.os', filter.os),
-    ...validateEnum('filter.connection', ConnectionState, filter.connection),
-    ...validateEnum('filter.isolation', IsolationFilter, filter.isolation),
+    ...validateTags(filter.tags, `${path}.tags`),
+    ...validateText(`${path}.name_pattern`, filter.namePattern),
+    ...validateText(`${path}.os`, filter.os),
+    ...validateEnum(`${path}.connection`, ConnectionState, filter.connection),
+    ...validateEnum(`${path}.isolation`, IsolationFilter, filter.isolation),
   ];
   if (violations.length > 0) throw invalid(violations);
-  const group = filter.groupId === '' ? undefined : await findGroup(db, filter.groupId, 'filter.group_id');
+  const group = filter.groupId === '' ? undefined : await findGroup(db, filter.groupId, `${path}.group_id`);
   return {
     // The root group holds every device, one whose group is gone too.
     groups: group && group.id !== '' ? await subtree(db, group.id) : undefined,
@@ -108,11 +112,12 @@ export async function selectDevices(
 }
 
 /** Rows in the order of their names, as far as columns decide. */
-function candidates(db: Reader, { groups, os, isolation }: Selection) {
+function candidates(db: Reader, { groups, os, isolation, ids }: Selection) {
   let query = db
     .selectFrom('devices')
     .select([...ORDERED_COLUMNS, 'tags_json'])
     .orderBy('name');
+  if (ids) query = query.where('id', 'in', ids);
   if (groups) query = query.where('group_id', 'in', groups);
   if (os !== '') query = query.where('os', '=', os);
   switch (isolation) {

@@ -16,10 +16,11 @@ const SHOWN = 5;
 
 /**
  * One device by id or name.
+ * @param field where it stands in the request, for the error
  * @throws CordonError INVALID_FIELD if `ref` is empty, DEVICE_NOT_FOUND
  */
-export async function findDevice(db: Reader, ref: string): Promise<DeviceRow> {
-  if (ref === '') throw invalid([{ field: 'device', description: 'must be the id or the name of a device' }]);
+export async function findDevice(db: Reader, ref: string, field = 'device'): Promise<DeviceRow> {
+  if (ref === '') throw invalid([{ field, description: 'must be the id or the name of a device' }]);
   const rows = await db
     .selectFrom('devices')
     .selectAll()
@@ -27,7 +28,7 @@ export async function findDevice(db: Reader, ref: string): Promise<DeviceRow> {
     .execute();
   // An id goes before a name: a name never hides another device.
   const device = rows.find((row) => row.id === ref) ?? rows[0];
-  if (!device) throw notFound([{ field: 'device', ref }]);
+  if (!device) throw notFound([{ field, ref }]);
   return device;
 }
 

@@ -6,9 +6,7 @@ import { LocalReleaseSettings } from '../../shared/gen/cordon/v1/policy.js';
 import type { PolicyContent } from '../desired/merge.js';
 import { SETTINGS_PATHS, newSettings, updatedSettings } from './settings-input.js';
 import type { Mask } from './update-mask.js';
-import { requireText } from './validate.js';
-
-const LONGEST_NAME = 128;
+import { requireDisplayName } from './validate.js';
 
 /** Paths of an update mask that change a policy. */
 export const POLICY_PATHS = [
@@ -27,11 +25,7 @@ type PolicyMask = Mask<(typeof POLICY_PATHS)[number]>;
 
 /** @throws CordonError INVALID_FIELD */
 export function requirePolicyName(name: string): void {
-  requireText('policy.display_name', name, 1, LONGEST_NAME);
-  if (/\p{Cc}/u.test(name) || name.trim() !== name) {
-    const description = 'must not hold control characters, nor begin or end with a space';
-    throw invalid([{ field: 'policy.display_name', description }]);
-  }
+  requireDisplayName('policy.display_name', name);
 }
 
 /**

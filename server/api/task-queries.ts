@@ -33,6 +33,8 @@ export async function findTask(db: Reader, id: string, field: string): Promise<T
 
 /** Name of the device or path of the group that a task is for. */
 export async function scopeName(db: Reader, scope: TaskScopeRow): Promise<string> {
+  // Whoever selects devices by conditions has no name for them.
+  if (scope.scope_kind === 'filter') return '';
   if (scope.scope_kind === 'group') return (await groupPaths(db)).get(scope.scope_id) ?? '';
   const device = await db
     .selectFrom('devices')

@@ -1,5 +1,4 @@
 import { status } from '@grpc/grpc-js';
-import type { Clock } from '../../shared/clock.js';
 import { CordonError, invalid } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { IsolationSettings } from '../../shared/gen/cordon/v1/isolation.js';
@@ -17,22 +16,21 @@ import { newId } from '../../shared/ids.js';
 import { refreshSettings } from '../desired/refresh.js';
 import type { TaskRow, TaskScopeRow } from '../desired/tasks.js';
 import { appendAudit } from '../store/audit.js';
-import type { Store, Tx } from '../store/store.js';
+import type { Tx } from '../store/store.js';
 import { findDevice } from './device-lookup.js';
 import { requireEtag } from './etag.js';
 import { checkExclusions, type CheckedExclusions } from './exclusions-input.js';
 import { findGroup } from './group-lookup.js';
 import type { Handlers } from './handlers.js';
+import type { IocScanDeps } from './ioc-scan-deps.js';
+import { iocScanHandlers } from './ioc-scan-service.js';
 import type { KnownHostsDeps } from './known-hosts.js';
-import { notServed } from './not-served.js';
 import type { Caller, Mutation } from './rpc.js';
 import { SETTINGS_PATHS, bringsExclusions, newSettings, updatedSettings } from './settings-input.js';
 import { findTask, getEffectiveTask, getTask, listTasks, scopeName, taskMessage } from './task-queries.js';
 import { requireMask } from './update-mask.js';
 
-export interface TaskServiceDeps extends KnownHostsDeps {
-  readonly store: Store;
-  readonly clock: Clock;
+export interface TaskServiceDeps extends KnownHostsDeps, IocScanDeps {
   /** The desired state of these devices has changed. */
   readonly desiredChanged: (deviceIds: readonly string[]) => void;
 }
@@ -45,12 +43,7 @@ export function taskService(deps: TaskServiceDeps): Handlers {
     createNetworkIsolationTask: createTask(deps),
     updateNetworkIsolationTask: updateTask(deps),
     deleteNetworkIsolationTask: deleteTask(deps),
-    getIocScanTask: notServed,
-    listIocScanTasks: notServed,
-    createIocScanTask: notServed,
-    updateIocScanTask: notServed,
-    deleteIocScanTask: notServed,
-    runIocScanTask: notServed,
+    ...iocScanHandlers(deps),
   };
 }
 

@@ -7,6 +7,7 @@ import { isId } from '../../shared/ids.js';
 import { formatDuration, fromDuration } from '../../shared/time.js';
 
 const REASON_LIMIT = 1000;
+const LONGEST_DISPLAY_NAME = 128;
 
 /** @throws CordonError INVALID_FIELD unless `reason` has 1 to 1000 characters beside white space */
 export function requireReason(reason: string): void {
@@ -21,6 +22,16 @@ export function requireText(field: string, text: string, least: number, most: nu
   const count = characters(text);
   if (count < least || count > most) {
     throw invalid([{ field, description: `must have ${least} to ${most} characters; it has ${count}` }]);
+  }
+}
+
+/** @throws CordonError INVALID_FIELD unless `name` can be typed and printed, and has 1 to 128 characters */
+export function requireDisplayName(field: string, name: string): void {
+  requireText(field, name, 1, LONGEST_DISPLAY_NAME);
+  if (/\p{Cc}/u.test(name) || name.trim() !== name) {
+    throw invalid([
+      { field, description: 'must not hold control characters, nor begin or end with a space' },
+    ]);
   }
 }
 

@@ -1,29 +1,23 @@
 import { status } from '@grpc/grpc-js';
-import type { Selectable } from 'kysely';
+import type { Insertable } from 'kysely';
 import { CordonError } from '../../shared/errors.js';
 import type { CommandOrder, CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
-import type { Command } from '../../shared/gen/cordon/v1/command.js';
 import { CommandResult, CommandSpec, CommandState } from '../../shared/gen/cordon/v1/command.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { newId } from '../../shared/ids.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
+import { bounded } from '../desired/bounded.js';
+import { inChunks } from '../store/chunks.js';
 import type { CommandsTable } from '../store/schema.js';
 import type { Reader, Tx } from '../store/store.js';
+import { expireOverdue } from './endings.js';
+import { UNFINISHED, isFinal, selectCommands, type CommandRow } from './command-rows.js';
+import { boundedProgress } from './progress.js';
 
-export type CommandRow = Selectable<CommandsTable>;
+/** Most unfinished commands of one device, planned runs of IOC scan tasks among them. */
+export const UNFINISHED_BOUND = 50;
 
-/** Most unfinished commands of one device. */
-const UNFINISHED_BOUND = 50;
-/** Finished commands are kept that long. */
-const KEEP_FINISHED_MS = 7 * 86_400_000;
-
-const { COMMAND_STATE_PENDING: PENDING, COMMAND_STATE_EXPIRED: EXPIRED } = CommandState;
-const UNFINISHED = [PENDING, CommandState.COMMAND_STATE_ACCEPTED, CommandState.COMMAND_STATE_RUNNING];
-
-/** Tells whether nothing can change any more. */
-export function isFinal(state: CommandState): boolean {
-  return !UNFINISHED.includes(state);
-}
+const { COMMAND_STATE_PENDING: PENDING } = CommandState;
 
 export interface NewCommand {
   readonly deviceId: string;
@@ -36,58 +30,108 @@ export interface NewCommand {
 
 /** Stores a command. @throws CordonError QUEUE_FULL */
 export async function enqueue(tx: Tx, command: NewCommand): Promise<CommandRow> {
-  const { waiting } = await tx
-    .selectFrom('commands')
-    .select((row) => row.fn.countAll<number>().as('waiting'))
-    .where('device_id', '=', command.deviceId)
-    .where('state', 'in', UNFINISHED)
-    .executeTakeFirstOrThrow();
-  if (Number(waiting) >= UNFINISHED_BOUND) {
+  const waiting = (await countUnfinished(tx, [command.deviceId])).get(command.deviceId) ?? 0;
+  if (waiting >= UNFINISHED_BOUND) {
     throw new CordonError(
       status.RESOURCE_EXHAUSTED,
       ErrorReason.ERROR_REASON_QUEUE_FULL,
-      `the device has ${UNFINISHED_BOUND} unfinished commands; wait for some to end or cancel them`,
+      `the device has ${UNFINISHED_BOUND} unfinished commands, planned scans among them; wait for some to end or cancel them`,
     );
   }
-  const row: CommandRow = {
-    id: newId(),
-    device_id: command.deviceId,
-    spec_proto: CommandSpec.encode(command.spec).finish(),
+  const id = newId();
+  await tx
+    .insertInto('commands')
+    .values(
+      newCommandRow({
+        id,
+        device_id: command.deviceId,
+        spec_proto: CommandSpec.encode(command.spec).finish(),
+        requested_by: command.requestedBy,
+        created_at: command.now,
+        expires_at: command.now + command.expiresInMs,
+        run_timeout_ms: command.runTimeoutMs,
+      }),
+    )
+    .execute();
+  return selectCommands(tx).where('commands.id', '=', id).executeTakeFirstOrThrow();
+}
+
+/** What a new command starts with. */
+type Given = Pick<
+  Insertable<CommandsTable>,
+  | 'id'
+  | 'device_id'
+  | 'spec_proto'
+  | 'requested_by'
+  | 'created_at'
+  | 'expires_at'
+  | 'run_timeout_ms'
+  | 'not_before'
+  | 'task_id'
+  | 'task_version'
+  | 'scheduled'
+>;
+
+/** The row of a command that no device has yet. */
+export function newCommandRow(given: Given): Insertable<CommandsTable> {
+  return {
+    ...given,
     state: PENDING,
-    requested_by: command.requestedBy,
-    created_at: command.now,
-    expires_at: command.now + command.expiresInMs,
-    run_timeout_ms: command.runTimeoutMs,
     finished_at: null,
     error: '',
     result_proto: null,
     delivery_attempts: 0,
     cancel_requested: 0,
   };
-  await tx.insertInto('commands').values(row).execute();
-  return row;
+}
+
+/** How many unfinished commands these devices have; one that has none is left out. */
+export async function countUnfinished(
+  db: Reader,
+  deviceIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const chunk of inChunks(deviceIds)) {
+    const rows = await db
+      .selectFrom('commands')
+      .select((row) => ['device_id', row.fn.countAll<number>().as('count')])
+      .where('device_id', 'in', chunk)
+      .where('finished_at', 'is', null)
+      .groupBy('device_id')
+      .execute();
+    for (const { device_id: id, count } of rows) counts.set(id, Number(count));
+  }
+  return counts;
 }
 
 /**
  * Commands to write to a new or poked stream: those that the device has not accepted, and those that it accepted once
  * but no longer lists in its journal. Counts the attempt.
  * @param openOnDevice ids that the device has in its journal
+ * @param refusal why the agent cannot be given this work; undefined: it can. What it cannot be given is rejected here
  */
 export async function takeForDelivery(
   tx: Tx,
   deviceId: string,
   openOnDevice: ReadonlySet<string>,
+  refusal: (spec: CommandSpec) => string | undefined,
   now: number,
 ): Promise<CommandOrder[]> {
   await expireOverdue(tx, now, deviceId);
-  const rows = await tx
-    .selectFrom('commands')
-    .selectAll()
-    .where('device_id', '=', deviceId)
-    .where('state', 'in', UNFINISHED)
-    .orderBy('created_at')
+  const rows = await selectCommands(tx)
+    .where('commands.device_id', '=', deviceId)
+    .where('commands.finished_at', 'is', null)
+    .orderBy('commands.created_at')
+    .orderBy('commands.id')
     .execute();
-  const due = rows.filter((row) => !openOnDevice.has(row.id));
+  const due: (CommandRow & { readonly spec: CommandSpec })[] = [];
+  for (const row of rows) {
+    if (openOnDevice.has(row.id)) continue;
+    const spec = CommandSpec.decode(row.spec_proto);
+    const error = refusal(spec);
+    if (error === undefined) due.push({ ...row, spec });
+    else await reject(tx, row.id, error, now);
+  }
   if (due.length > 0) {
     await tx
       .updateTable('commands')
@@ -104,9 +148,17 @@ export async function takeForDelivery(
     attempt: row.delivery_attempts + 1,
     expiresAt: toTimestamp(Number(row.expires_at)),
     runTimeout: toDuration(Number(row.run_timeout_ms)),
-    spec: CommandSpec.decode(row.spec_proto),
-    notBefore: undefined,
+    spec: row.spec,
+    notBefore: row.not_before === null ? undefined : toTimestamp(Number(row.not_before)),
   }));
+}
+
+async function reject(tx: Tx, id: string, error: string, now: number): Promise<void> {
+  await tx
+    .updateTable('commands')
+    .set({ state: CommandState.COMMAND_STATE_REJECTED, finished_at: now, error })
+    .where('id', '=', id)
+    .execute();
 }
 
 /** Stores a step. A step after the final one, or for another device's command, changes nothing. */
@@ -121,7 +173,9 @@ export async function storeUpdate(
     .updateTable('commands')
     .set({
       state: update.state,
-      error: update.error.slice(0, 1000),
+      error: bounded(update.error),
+      progress_percent: Math.min(update.progressPercent, 100),
+      ...(update.progress ? { progress_proto: boundedProgress(update.progress) } : {}),
       ...(update.result ? { result_proto: CommandResult.encode(update.result).finish() } : {}),
       ...(isFinal(update.state) ? { finished_at: now } : {}),
     })
@@ -131,56 +185,28 @@ export async function storeUpdate(
     .execute();
 }
 
-/** Ends commands that no device has accepted in time: all of them, or one device's. */
-export async function expireOverdue(tx: Tx, now: number, deviceId?: string): Promise<void> {
-  await tx
-    .updateTable('commands')
-    .set({ state: EXPIRED, finished_at: now, error: 'the device did not accept it before it expired' })
-    .where('state', '=', PENDING)
-    .where('expires_at', '<', now)
-    .$if(deviceId !== undefined, (query) => query.where('device_id', '=', deviceId ?? ''))
-    .execute();
-}
-
-/** Forgets commands that ended long ago. */
-export async function forgetOld(tx: Tx, now: number): Promise<void> {
-  await tx
-    .deleteFrom('commands')
-    .where('finished_at', '<', now - KEEP_FINISHED_MS)
-    .execute();
-}
-
-/** Ids of accepted commands of a device that an operator wants stopped. */
-export async function cancellations(db: Reader, deviceId: string): Promise<string[]> {
+/**
+ * Ids of commands that the device is to stop: an operator wants it, or the server has given the command up, which the
+ * device had for so long without a word.
+ * @param openOnDevice ids that the device has in its journal
+ */
+export async function cancellations(
+  db: Reader,
+  deviceId: string,
+  openOnDevice: ReadonlySet<string>,
+): Promise<string[]> {
+  if (openOnDevice.size === 0) return [];
   const rows = await db
     .selectFrom('commands')
     .select('id')
     .where('device_id', '=', deviceId)
     .where('cancel_requested', '=', 1)
-    .where('state', 'in', UNFINISHED)
+    .where('id', 'in', [...openOnDevice])
+    .where((row) =>
+      row.or([row('finished_at', 'is', null), row('state', '=', CommandState.COMMAND_STATE_TIMED_OUT)]),
+    )
     .execute();
   return rows.map(({ id }) => id);
-}
-
-/** The contract's view of a row. */
-export function commandMessage(row: CommandRow): Command {
-  return {
-    id: row.id,
-    deviceId: row.device_id,
-    spec: CommandSpec.decode(row.spec_proto),
-    state: row.state,
-    requestedBy: row.requested_by,
-    createdAt: toTimestamp(Number(row.created_at)),
-    expiresAt: toTimestamp(Number(row.expires_at)),
-    runTimeout: toDuration(Number(row.run_timeout_ms)),
-    finishedAt: row.finished_at === null ? undefined : toTimestamp(Number(row.finished_at)),
-    error: row.error,
-    result: row.result_proto ? CommandResult.decode(row.result_proto) : undefined,
-    deliveryAttempts: row.delivery_attempts,
-    notBefore: undefined,
-    progressPercent: 0,
-    progress: undefined,
-  };
 }
 
 /** Stops a command: at once if no stream has had it, otherwise as soon as the device agrees. */

@@ -24,6 +24,12 @@ export async function groupUses(db: Reader, groupId: string, now: number): Promi
     .where('scope_kind', '=', 'group')
     .where('scope_id', '=', groupId)
     .executeTakeFirst();
+  const scans = await db
+    .selectFrom('ioc_scan_tasks')
+    .select('name')
+    .where('scope_kind', 'in', ['group', 'filter'])
+    .where('scope_id', '=', groupId)
+    .executeTakeFirst();
   const tokens = await db
     .selectFrom('enrollment_tokens')
     .select(count)
@@ -37,6 +43,7 @@ export async function groupUses(db: Reader, groupId: string, now: number): Promi
     ...counted(Number(groups.count), 'group'),
     ...(policy ? [`the policy "${policy.name}"`] : []),
     ...(task ? ['a network-isolation task'] : []),
+    ...(scans ? [`the IOC scan task "${scans.name}"`] : []),
     ...counted(Number(tokens.count), 'usable enrolment token'),
   ];
 }

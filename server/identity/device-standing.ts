@@ -31,7 +31,7 @@ export function setBanned(tx: Tx, deviceId: string, banned: boolean): Promise<De
 
 /**
  * Forgets a device: its certificates stop working, its open isolations and commands end, and its
- * own network-isolation task goes.
+ * own network-isolation and IOC scan tasks go.
  * @throws CordonError DEVICE_ISOLATED while an isolation is desired or observed, unless `force`
  */
 export async function removeDevice(tx: Tx, device: DeviceRow, force: boolean, now: number): Promise<void> {
@@ -65,6 +65,12 @@ export async function removeDevice(tx: Tx, device: DeviceRow, force: boolean, no
     .where('scope_kind', '=', 'device')
     .where('scope_id', '=', device.id)
     .execute();
+  await tx
+    .deleteFrom('ioc_scan_tasks')
+    .where('scope_kind', '=', 'device')
+    .where('scope_id', '=', device.id)
+    .execute();
+  await tx.deleteFrom('ioc_scan_plans').where('device_id', '=', device.id).execute();
   await tx.deleteFrom('devices').where('id', '=', device.id).execute();
 }
 

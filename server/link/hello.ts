@@ -22,6 +22,8 @@ export interface Opened {
   readonly generation: number;
   /** Nothing needs to be sent: the agent enforces the newest generation. */
   readonly upToDate: boolean;
+  /** The device says another time zone than before. */
+  readonly timeZoneChanged: boolean;
 }
 
 /** Checks what needs no store. @throws CordonError */
@@ -68,12 +70,14 @@ export async function openStream(
     })
     .where('id', '=', device.id)
     .execute();
+  const timeZoneChanged = hello.facts !== undefined && boundFacts(hello.facts).timeZone !== device.time_zone;
+  const generation = Number(device.generation);
   if (hello.observed) {
     const fresh = upToDate ? { ...device, observed_generation: device.generation } : device;
     const moved = await storeObserved(tx, fresh, hello.observed, now);
-    if (moved) return { epoch, generation: Number(device.generation) + 1, upToDate: false };
+    if (moved) return { epoch, generation: generation + 1, upToDate: false, timeZoneChanged };
   }
-  return { epoch, generation: Number(device.generation), upToDate };
+  return { epoch, generation, upToDate, timeZoneChanged };
 }
 
 /** @throws CordonError when the device was banned or removed meanwhile */
@@ -138,8 +142,8 @@ async function recordReplacement(
   });
 }
 
-function factColumns(facts: HostFacts): Pick<Selectable<DevicesTable>, 'facts_proto' | 'os'> {
-  return { facts_proto: HostFacts.encode(facts).finish(), os: facts.os };
+function factColumns(facts: HostFacts): Pick<Selectable<DevicesTable>, 'facts_proto' | 'os' | 'time_zone'> {
+  return { facts_proto: HostFacts.encode(facts).finish(), os: facts.os, time_zone: facts.timeZone };
 }
 
 /** Keeps what an agent says of itself within the contract's limits. */

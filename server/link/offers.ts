@@ -1,9 +1,11 @@
 import type { Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
+import { pauses } from '../commands/pauses.js';
 import { cancellations, takeForDelivery } from '../commands/queue.js';
 import { buildDesiredState } from '../desired/desired-state.js';
 import type { SettingsReader } from '../desired/settings.js';
 import type { Store } from '../store/store.js';
+import { refusalFor, type Abilities } from './abilities.js';
 import type { Writer } from './writer.js';
 
 /** An answer that has not come after this long does not hold back a newer generation, milliseconds. */
@@ -30,8 +32,11 @@ export class Offers {
   private working = false;
   private closed = false;
   private readonly commandsOnDevice: Set<string>;
+  /** What was said on this stream of commands that are to stand still or to go on. */
+  private readonly pausesSaid = new Map<string, boolean>();
 
   /**
+   * @param abilities what the agent offers
    * @param generationSent newest generation that the device has already
    * @param openCommands ids in the journal of the device
    */
@@ -39,6 +44,7 @@ export class Offers {
     private readonly deps: OfferDeps,
     private readonly writer: Writer,
     private readonly deviceId: string,
+    private readonly abilities: Abilities,
     private sent: number,
     openCommands: readonly string[],
   ) {
@@ -71,6 +77,7 @@ export class Offers {
   /** The device has brought a command to its end. */
   commandEnded(id: string): void {
     this.commandsOnDevice.delete(id);
+    this.pausesSaid.delete(id);
   }
 
   close(): void {
@@ -122,14 +129,25 @@ export class Offers {
 
   private async offerCommands(): Promise<void> {
     this.commandsPoked = false;
-    const cancelled = await cancellations(this.deps.store.read, this.deviceId);
-    for (const id of cancelled) {
-      if (this.commandsOnDevice.has(id)) this.writer.say({ $case: 'cancelCommand', value: { id } });
+    const { store, clock } = this.deps;
+    for (const id of await cancellations(store.read, this.deviceId, this.commandsOnDevice)) {
+      this.writer.say({ $case: 'cancelCommand', value: { id } });
     }
-    const orders = await this.deps.store.write((tx) =>
-      takeForDelivery(tx, this.deviceId, this.commandsOnDevice, this.deps.clock.wall()),
+    const refusal = refusalFor(this.abilities);
+    const orders = await store.write((tx) =>
+      takeForDelivery(tx, this.deviceId, this.commandsOnDevice, refusal, clock.wall()),
     );
     for (const order of orders) this.commandsOnDevice.add(order.id);
     this.writer.outbox.addCommands(orders.map((value) => ({ $case: 'command', value })));
+    await this.offerPauses();
+  }
+
+  /** Said once on each stream, and again when it changes. */
+  private async offerPauses(): Promise<void> {
+    for (const { id, wanted } of await pauses(this.deps.store.read, this.deviceId)) {
+      if (!this.commandsOnDevice.has(id) || this.pausesSaid.get(id) === wanted) continue;
+      this.pausesSaid.set(id, wanted);
+      this.writer.outbox.setPause(id, wanted);
+    }
   }
 }

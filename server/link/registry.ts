@@ -1,5 +1,6 @@
 import type { CordonError } from '../../shared/errors.js';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
+import { CommandState } from '../../shared/gen/cordon/v1/command.js';
 import type { Logger } from '../../shared/log.js';
 import { every } from '../../shared/periodic.js';
 import type { Store, Tx } from '../store/store.js';
@@ -170,7 +171,14 @@ export class Registry {
       .select('device_id')
       .distinct()
       .where('finished_at', 'is', null)
-      .where((row) => row.or([row('delivery_attempts', '=', 0), row('cancel_requested', '=', 1)]))
+      .where((row) =>
+        row.or([
+          row('delivery_attempts', '=', 0),
+          row('cancel_requested', '=', 1),
+          row('pause_requested', '=', 1),
+          row('state', '=', CommandState.COMMAND_STATE_PAUSED),
+        ]),
+      )
       .execute();
     for (const { device_id: id } of waiting) this.sessions.get(id)?.pokeCommands();
   }

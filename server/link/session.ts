@@ -13,13 +13,16 @@ import type {
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import { newId } from '../../shared/ids.js';
+import type { FewAtATime } from '../../shared/few-at-a-time.js';
 import type { Logger } from '../../shared/log.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
-import { isFinal, storeUpdate } from '../commands/queue.js';
+import { isFinal } from '../commands/command-rows.js';
+import { storeUpdate } from '../commands/queue.js';
 import { storeReport, type ReportedDevice } from '../desired/reports.js';
 import type { DeviceCertificates } from '../identity/device-certificates.js';
 import type { Store, Tx } from '../store/store.js';
 import type { DeviceChanges } from './device-changes.js';
+import { DocumentSender } from './document-sender.js';
 import { storeEvent } from './events.js';
 import { PROTOCOL_VERSION, checkHello, loadFenced, openStream } from './hello.js';
 import type { SettingsReader } from '../desired/settings.js';
@@ -42,6 +45,10 @@ export interface SessionDeps {
   readonly registry: Registry;
   readonly changes: DeviceChanges;
   readonly settings: SettingsReader;
+  /** Indicator documents on their way to all agents together. */
+  readonly documents: FewAtATime;
+  /** The time zone of a device has changed: its schedules are meant in another one. */
+  readonly timeZoneChanged: (deviceId: string) => void;
   readonly heartbeatMs: number;
   readonly reconnectSpreadMs: number;
 }
@@ -65,6 +72,7 @@ type Phase =
 export class Session implements Stream {
   private phase: Phase = { kind: 'awaiting-hello' };
   private readonly writer: Writer;
+  private readonly documents: DocumentSender;
   private readonly log: Logger;
   private received = 0n;
   private observedHash: Buffer = Buffer.alloc(0);
@@ -83,6 +91,10 @@ export class Session implements Stream {
   ) {
     this.log = deps.log.child({ device: admitted.deviceId, peer: transport.peer });
     this.writer = new Writer(transport, deps.clock, (error) => this.end(error));
+    const { deviceId } = admitted;
+    this.documents = new DocumentSender({ ...deps, log: this.log }, this.writer, deviceId, (error) =>
+      this.end(error),
+    );
     this.helloTimer = deps.clock.after(HELLO_WITHIN_MS, () =>
       this.end(violation(`no Hello within ${HELLO_WITHIN_MS / 1000} s`)),
     );
@@ -163,6 +175,7 @@ export class Session implements Stream {
     if (this.phase.kind === 'live') this.phase.offers.close();
     this.phase = { kind: 'ended' };
     this.helloTimer();
+    this.documents.close();
     this.writer.close();
     this.deps.registry.remove(this);
   }
@@ -180,7 +193,8 @@ export class Session implements Stream {
     if (this.isEnded()) return;
     this.epoch = opened.epoch;
     if (hello.observed) this.observedHash = hashOf(hello.observed);
-    const offers = this.makeOffers(opened.upToDate ? opened.generation : 0, hello.openCommandIds);
+    if (opened.timeZoneChanged) this.deps.timeZoneChanged(this.deviceId);
+    const offers = this.makeOffers(opened.upToDate ? opened.generation : 0, hello);
     this.phase = { kind: 'live', offers };
     if (!registry.add(this)) throw replaced();
     this.writer.say({ $case: 'welcome', value: this.welcome(nextNonce) });
@@ -193,15 +207,16 @@ export class Session implements Stream {
     await offers.work();
   }
 
-  private makeOffers(generationSent: number, openCommands: readonly string[]): Offers {
+  private makeOffers(generationSent: number, hello: Hello): Offers {
     const { registry, ...deps } = this.deps;
     const delivered = (directiveId: string, at: number): void => registry.delivered(directiveId, at);
     return new Offers(
       { ...deps, log: this.log, delivered },
       this.writer,
       this.deviceId,
+      hello,
       generationSent,
-      openCommands,
+      hello.openCommandIds,
     );
   }
 
@@ -239,6 +254,8 @@ export class Session implements Stream {
         return this.heartbeat(payload.value);
       case 'certificateRequest':
         return this.certificateRequest(payload.value.csr);
+      case 'iocDocumentRequest':
+        return this.documents.request(payload.value.hashes);
       case 'goodbye':
         this.log.info({ reason: payload.value.reason.slice(0, 200) }, 'agent says goodbye');
         return;

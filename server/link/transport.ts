@@ -5,8 +5,11 @@ import type { ConnectRequest, ConnectResponse } from '../../shared/gen/cordon/v1
 export interface Transport {
   /** Address of the other side, for the log. */
   readonly peer: string;
-  /** Hands one message over. False: the other side does not keep up; wait for `onWritable`. */
-  send(message: ConnectResponse): boolean;
+  /**
+   * Hands one message over. False: the other side does not keep up; wait for `onWritable`.
+   * @param written called when the message has been handed to the network; never, if the stream ends before that
+   */
+  send(message: ConnectResponse, written?: () => void): boolean;
   /** Called each time that `send` may be used again after it returned false. */
   onWritable(listener: () => void): void;
   /** Ends the stream with a status. Harmless when it has ended. */

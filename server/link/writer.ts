@@ -41,10 +41,10 @@ export class Writer {
   /** Writes until the outbox is empty or the agent does not keep up. */
   pump(): void {
     while (!this.blocked && !this.closed) {
-      const payload = this.outbox.next();
-      if (!payload) return;
-      const message = { seq: ++this.sequence, ack: this.handled, payload };
-      if (!this.transport.send(message)) {
+      const next = this.outbox.next();
+      if (!next) return;
+      const message = { seq: ++this.sequence, ack: this.handled, payload: next.message };
+      if (!this.transport.send(message, next.written)) {
         this.blocked = this.clock.after(DRAIN_WITHIN_MS, () =>
           this.tooSlow(slowConsumer(`did not read for ${DRAIN_WITHIN_MS / 1000} s`)),
         );

@@ -2,10 +2,8 @@ import { sql, type Kysely, type Migration } from 'kysely';
 import { HostFacts } from '../../shared/gen/cordon/v1/device.js';
 import { ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { alerts } from './migrations/alerts.js';
+import { scans, type BlobType } from './scan-tables.js';
 import type { Database } from './schema.js';
-
-/** Name of the type for bytes: the one thing in the schema that the two databases spell differently. */
-export type BlobType = 'blob' | 'bytea';
 
 /** All migrations by name, oldest first. A released one is never changed. */
 export function migrations(blobType: BlobType): Record<string, Migration> {
@@ -14,6 +12,7 @@ export function migrations(blobType: BlobType): Record<string, Migration> {
     '2026-11-23-policies': { up: (db) => policies(db, blobType) },
     '2026-11-24-selection': { up: selection },
     '2026-11-26-alerts': { up: (db) => alerts(db, sql.raw(blobType)) },
+    '2026-11-26-scans': { up: (db) => scans(db, blobType) },
   };
 }
 

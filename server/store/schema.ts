@@ -1,10 +1,11 @@
 import type { Generated } from 'kysely';
+import type { ScanTables } from './scan-tables.js';
 
 /**
  * Tables as the queries see them. Times are milliseconds since 1970 UTC; yes/no is 1/0; `*_proto` columns hold an
  * encoded message of the contract. Only types that SQLite and PostgreSQL share.
  */
-export interface Database {
+export interface Database extends ScanTables {
   devices: DevicesTable;
   certificates: CertificatesTable;
   enrollment_tokens: EnrollmentTokensTable;
@@ -35,6 +36,8 @@ export interface DevicesTable {
   facts_proto: Uint8Array | null;
   /** `facts_proto.os`, for filters; '' before the first stream. */
   os: Generated<string>;
+  /** `facts_proto.time_zone`, for schedules; '' where it is not known. */
+  time_zone: Generated<string>;
   agent_version: string;
   enrolled_at: number;
   last_seen_at: number | null;
@@ -187,6 +190,21 @@ export interface CommandsTable {
   result_proto: Uint8Array | null;
   delivery_attempts: number;
   cancel_requested: number;
+  /** Not started before this; null: at once. */
+  not_before: Generated<number | null>;
+  /** IOC scan task that it is a run of; '' for other work. Its spec is then in `ioc_scan_specs`, not in spec_proto. */
+  task_id: Generated<string>;
+  /** Version of the task that it carries out. */
+  task_version: Generated<number>;
+  /** Made by the schedule of the task; 0: by an operator. */
+  scheduled: Generated<number>;
+  /** Taken back by the server because the task or the device has changed: it counts for no status. */
+  withdrawn: Generated<number>;
+  /** An operator wants it to stand still. */
+  pause_requested: Generated<number>;
+  progress_percent: Generated<number>;
+  /** ScanProgress; null: none was reported. */
+  progress_proto: Generated<Uint8Array | null>;
 }
 
 /**

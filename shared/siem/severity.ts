@@ -15,9 +15,8 @@ export function syslogSeverity(severity: EventSeverity): SyslogSeverity {
       return { name: 'warning', code: 4 };
     case EventSeverity.EVENT_SEVERITY_INFORMATIONAL:
       return { name: 'informational', code: 6 };
-    case EventSeverity.EVENT_SEVERITY_NOTICE:
-    case EventSeverity.EVENT_SEVERITY_UNSPECIFIED:
-    case EventSeverity.UNRECOGNIZED:
+    // Also the numbers that a newer server sends.
+    default:
       return { name: 'notice', code: 5 };
   }
 }

@@ -8,12 +8,15 @@ export class MemoryTransport implements Transport {
   ending: Partial<StatusObject> | undefined;
   private writable = (): void => undefined;
   private open = true;
+  private unwritten: (() => void)[] = [];
 
   constructor(readonly peer = '198.51.100.1:50000') {}
 
-  send(message: ConnectResponse): boolean {
+  send(message: ConnectResponse, written?: () => void): boolean {
     // Over the wire and back, so that a test sees what an agent would see.
     this.said.push(ConnectResponse.decode(ConnectResponse.encode(message).finish()));
+    if (written && this.open) queueMicrotask(written);
+    else if (written) this.unwritten.push(written);
     return this.open;
   }
 
@@ -33,6 +36,7 @@ export class MemoryTransport implements Transport {
   /** The reader reads again. */
   resume(): void {
     this.open = true;
+    this.unwritten.splice(0).forEach((written) => written());
     this.writable();
   }
 

@@ -18,8 +18,8 @@ export interface TestIdentity {
   readonly keyPem: string;
 }
 
-/** A fresh CA and a server certificate with the fixed name of Cordon servers. */
-export async function makeTestIdentity(): Promise<TestIdentity> {
+/** A fresh CA and a server certificate, by default with the fixed name of Cordon servers. */
+export async function makeTestIdentity(name = SERVER_TLS_NAME): Promise<TestIdentity> {
   x509.cryptoProvider.set(webcrypto);
   const validity = { notBefore: new Date(Date.now() - DAY_MS), notAfter: new Date(Date.now() + DAY_MS) };
   const caKeys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
@@ -38,7 +38,7 @@ export async function makeTestIdentity(): Promise<TestIdentity> {
     signingKey: caKeys.privateKey,
     signingAlgorithm: P256,
     ...validity,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: SERVER_TLS_NAME }])],
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
   });
   const caDer = Buffer.from(ca.rawData);
   const caPem = toPem('CERTIFICATE', caDer);

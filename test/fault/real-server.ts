@@ -31,11 +31,15 @@ export class RealServer {
     readonly folder: string,
     readonly agentPort: number,
     readonly managementPort: number,
+    private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
-  static async open(): Promise<RealServer> {
+  /** @param settings more of its environment, for a server with this data folder */
+  static async open(
+    settings: (folder: string) => Readonly<Record<string, string>> = () => ({}),
+  ): Promise<RealServer> {
     const folder = mkdtempSync(join(tmpdir(), 'cordon-server-test-'));
-    const server = new RealServer(folder, await freePort(), await freePort());
+    const server = new RealServer(folder, await freePort(), await freePort(), settings(folder));
     await server.start();
     return server;
   }
@@ -61,6 +65,7 @@ export class RealServer {
         CORDON_SERVER_RECONNECT_SPREAD_SECONDS: '0',
         CORDON_SERVER_HEARTBEAT_SECONDS: '1',
         CORDON_SERVER_DRAIN_SECONDS: '1',
+        ...this.settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,6 +1,8 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 import { authorize } from '../../server/api/authorize.js';
+import { commandService } from '../../server/api/command-service.js';
 import { groupService } from '../../server/api/group-service.js';
+import { iocDocumentService } from '../../server/api/ioc-document-service.js';
 import type { HostResolver } from '../../server/api/known-hosts.js';
 import { mutate } from '../../server/api/mutate.js';
 import { policyService } from '../../server/api/policy-service.js';
@@ -56,14 +58,26 @@ export class Desk {
       site.registry.pokeDesired(deviceIds);
     };
     const deps = { store, clock, hosts, desiredChanged };
+    const changed = (deviceId: string): void => site.registry.pokeCommands(deviceId);
+    const deviceChanged = (id: string): void => {
+      site.changes.emit(id);
+      site.planner.deviceChanged(id);
+    };
     this.handlers = {
       ...groupService({
         ...deps,
         isOnline: () => false,
-        deviceChanged: (id) => site.changes.emit(id),
+        deviceChanged,
       }),
       ...policyService(deps),
-      ...taskService(deps),
+      ...taskService({
+        ...deps,
+        isOnline: (id) => site.registry.get(id) !== undefined,
+        scanTaskChanged: () => site.planner.taskChanged(),
+        commandsChanged: (deviceIds) => deviceIds.forEach(changed),
+      }),
+      ...iocDocumentService(deps),
+      ...commandService({ db: store.read, clock, changed }),
     };
   }
 

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
 import { ApplyStatus, ConnectRequest } from '../../shared/gen/cordon/v1/agent_service.js';
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
+import { FewAtATime } from '../../shared/few-at-a-time.js';
 import { newId } from '../../shared/ids.js';
 import type { Order } from '../../server/desired/order.js';
 import { giveOrder } from '../../server/desired/orders.js';
@@ -12,7 +13,9 @@ import { SettingsReader } from '../../server/desired/settings.js';
 import type { DeviceCertificates } from '../../server/identity/device-certificates.js';
 import { DeviceChanges } from '../../server/link/device-changes.js';
 import { Registry } from '../../server/link/registry.js';
+import { DOCUMENTS_UNDER_WAY } from '../../server/link/document-sender.js';
 import { Session, type SessionDeps } from '../../server/link/session.js';
+import { Planner } from '../../server/scans/planner.js';
 import { Store } from '../../server/store/store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { MemoryTransport } from '../fakes/memory-transport.js';
@@ -112,6 +115,7 @@ export class LinkSite {
   readonly clock = new FakeClock();
   readonly changes = new DeviceChanges();
   readonly registry: Registry;
+  readonly planner: Planner;
   readonly deps: SessionDeps;
 
   private constructor(
@@ -120,6 +124,13 @@ export class LinkSite {
   ) {
     const log = pino({ level: 'silent' });
     this.registry = new Registry(store, this.clock, this.changes, log);
+    this.planner = new Planner({
+      store,
+      clock: this.clock,
+      log,
+      isOnline: (deviceId) => this.registry.get(deviceId) !== undefined,
+      commandsChanged: (deviceId) => this.registry.pokeCommands(deviceId),
+    });
     const identity: DeviceCertificates = {
       authorizeCertificate: () => Promise.reject(new Error('this story starts behind the certificate')),
       markCertificateUsed: () => Promise.resolve(),
@@ -133,6 +144,8 @@ export class LinkSite {
       registry: this.registry,
       changes: this.changes,
       settings: new SettingsReader(),
+      documents: new FewAtATime(DOCUMENTS_UNDER_WAY),
+      timeZoneChanged: (deviceId) => this.planner.deviceChanged(deviceId),
       heartbeatMs: 30_000,
       reconnectSpreadMs: 10_000,
     };
@@ -144,6 +157,7 @@ export class LinkSite {
   }
 
   async close(): Promise<void> {
+    await this.planner.close();
     await this.registry.close();
     this.changes.close();
     await this.store.close();

@@ -1,4 +1,5 @@
 import type { LibraryHandle } from 'koffi';
+import { waiting, within } from '../../windows/later.js';
 import { CONSTANTS } from './layout.js';
 import { collectServices, type Chunk, type ServicesByPid } from './services.js';
 
@@ -53,30 +54,5 @@ export function servicesCall(
     }
   }
 
-  return async () => {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('the service manager does not answer')), DEADLINE_MS);
-    });
-    try {
-      return await Promise.race([read(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-}
-
-/** What of a function of koffi is used here. */
-interface Asynchronous {
-  readonly async: (...args: unknown[]) => void;
-}
-
-function waiting(call: Asynchronous): (...args: unknown[]) => Promise<unknown> {
-  return (...args) =>
-    new Promise((resolve, reject) => {
-      call.async(...args, (error: Error | null, result: unknown) => {
-        if (error) reject(error);
-        else resolve(result);
-      });
-    });
+  return () => within(DEADLINE_MS, 'the service manager does not answer', read());
 }

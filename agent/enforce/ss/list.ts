@@ -3,7 +3,7 @@ import { isLocal } from '../connections/allows.js';
 import { ownAddresses } from '../connections/own-addresses.js';
 import { EnforceError } from '../enforcer.js';
 import { runTool } from '../run-tool.js';
-import { parseSs } from './parse-ss.js';
+import { parseSockets, parseSs, type SocketOwner } from './parse-ss.js';
 
 /**
  * TCP and UDP sockets of this computer with their processes; those between two addresses of this computer left out.
@@ -16,15 +16,25 @@ export async function listConnections(): Promise<Connection[]> {
 
 /** Every TCP and UDP socket, loopback included. */
 export async function listSockets(): Promise<Connection[]> {
-  const { code, stdout, stderr } = await runTool('ss', 'iproute2', [
-    '-H',
-    '-O',
-    '-n',
-    '-a',
-    '-p',
-    '-t',
-    '-u',
-  ]);
+  return parseSs(await socketText());
+}
+
+/** A socket and one process that holds it; undefined: none does, or none that may be seen. */
+export interface OwnedSocket {
+  readonly connection: Connection;
+  readonly owner: SocketOwner | undefined;
+}
+
+/** As `listSockets`; a socket that several processes hold comes once for each. */
+export async function listOwnedSockets(): Promise<OwnedSocket[]> {
+  return parseSockets(await socketText()).flatMap<OwnedSocket>(({ connection, owners }) =>
+    owners.length === 0 ? [{ connection, owner: undefined }] : owners.map((owner) => ({ connection, owner })),
+  );
+}
+
+async function socketText(): Promise<string> {
+  const args = ['-H', '-O', '-n', '-a', '-p', '-t', '-u'];
+  const { code, stdout, stderr } = await runTool('ss', 'iproute2', args);
   if (code !== 0) throw new EnforceError(`ss failed: ${stderr}`);
-  return parseSs(stdout);
+  return stdout;
 }

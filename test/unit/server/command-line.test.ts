@@ -49,6 +49,9 @@ describe('the command line of the server', () => {
     ['--drain-seconds -1', /--drain-seconds: must be at least 0/],
     ['--log-level loud', /--log-level: must be one of fatal/],
     ['--server-names a/b', /--server-names: must be host names or addresses/],
+    ['--event-file=', /--event-file: must be a file/],
+    ['--event-syslog siem.example:514', /--event-syslog: must be udp:\/\/HOST:PORT, tcp:/],
+    ['--event-syslog-ca=', /--event-syslog-ca: must be a file/],
     ['--config DIR/none.yaml', /none.yaml: cannot be read \(ENOENT\); give --config/],
     ['--config DIR/broken.yaml', /broken.yaml: is not YAML: .* at line \d+, column \d+/],
     ['--config DIR/list.yaml', /list.yaml: must hold keys and values/],
@@ -82,6 +85,15 @@ describe('the command line of the server', () => {
   it('names the data folder that cannot be made', async () => {
     expectOneLine(await start('--data-dir DIR/file/x'), /data_dir: .*ENOTDIR.*; choose a folder/);
     expectOneLine(await start('--data-dir /proc/cordon'), /data_dir: .*ENOENT.*; choose a folder/);
+  });
+
+  it('names the settings of the export of events that cannot be right', async () => {
+    const base = '--data-dir DIR/export --agent-listen 127.0.0.1:0 --management-listen 127.0.0.1:0';
+    expectOneLine(await start(`${base} --event-file DIR/file/x`), /event_file: .*ENOTDIR.*; choose a file/);
+    expectOneLine(
+      await start(`${base} --event-syslog tls://127.0.0.1:1 --event-syslog-ca DIR/file`),
+      /event_syslog_ca: .* holds no certificate; it must be PEM/,
+    );
   });
 
   it('names the port that another program has', async () => {

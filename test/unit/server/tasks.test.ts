@@ -1,7 +1,5 @@
-import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { defaultSettings } from '../../../server/desired/settings.js';
-import { CordonError } from '../../../shared/errors.js';
 import { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
 import { Role } from '../../../shared/gen/cordon/v1/operator_service.js';
 import { TaskServiceService } from '../../../shared/gen/cordon/v1/task_service.js';
@@ -103,15 +101,5 @@ describe('network-isolation tasks', () => {
       pageToken = page.nextPageToken;
     } while (pageToken !== '');
     expect(names).to.deep.equal(['a group', 'b-1', 'web-1']);
-  });
-
-  it('leave IOC scan tasks unimplemented', async () => {
-    try {
-      await desk.call(TaskServiceService.listIocScanTasks, { pageSize: 0, pageToken: '' });
-    } catch (error) {
-      expect(error).to.be.instanceOf(CordonError).and.include({ code: status.UNIMPLEMENTED });
-      return;
-    }
-    throw new Error('the call was expected to fail');
   });
 });
