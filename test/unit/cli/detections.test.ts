@@ -23,6 +23,9 @@ const DUQU = '<ioc id="d"><short_description>Duqu</short_description><x unknown=
 /** What a hostile device or document may call itself: a terminal that obeyed it would be cleared. */
 const HOSTILE = 'evil\x1b[2Jname\u202e';
 
+/** What a terminal obeys. */
+const OBEYED = /[^\P{Cc}\n]|\p{Cf}/u;
+
 describe('cordon and detections', () => {
   let server: FakeManagementServer;
   let folder: string;
@@ -63,7 +66,7 @@ describe('cordon and detections', () => {
     const ended = await call(...words);
     expect(ended.stderr, words.join(' ')).to.equal('');
     expect(ended.code, words.join(' ')).to.equal(0);
-    expect(ended.stdout).not.to.match(/[\x1b\u202e]/);
+    expect(ended.stdout).not.to.match(OBEYED);
     return ended.stdout;
   }
 
@@ -380,7 +383,7 @@ describe('cordon and detections', () => {
         .to.contain('laptop: 42 %, 12,345 files, nothing found; files in /home/evil?[2Jname?\n')
         .and.to.contain('desk: waits for the device\n')
         .and.to.contain('laptop: done: 1,234 files, nothing found, in 1m5s\n')
-        .and.not.to.match(/[\x1b\u202e]/);
+        .and.not.to.match(OBEYED);
       expect(ended.code).to.equal(0);
     });
 
@@ -475,7 +478,7 @@ describe('cordon and detections', () => {
       expect(await done('scan', 'cancel', 's')).to.equal('desk: cancelled\n');
       expect(planned.state).to.equal(CommandState.COMMAND_STATE_PENDING);
       await refused(1, ['scan', 'resume', 's'], 'no run of s is paused', 'cordon scan status s');
-      await refused(1, ['scan', 'pause', laptop().id], 'not paused: .*state', '1 of 1 runs');
+      await refused(1, ['scan', 'pause', laptop().id], 'not in a state for this', 'cordon command show');
       await refused(2, ['scan', 'cancel', laptop().id, '--device', 'desk'], '--device has no meaning');
     });
 
@@ -668,7 +671,7 @@ describe('cordon and detections', () => {
       );
       expect(server.detections.alerts[0]).to.deep.include({ closedBy: 'alice' });
       expect(server.detections.alerts[0]?.comments.map(({ text }) => text)).to.deep.equal(['cleaned']);
-      await refused(1, ['alerts', 'close', '1e44'], 'closed already');
+      await refused(1, ['alerts', 'close', '1e44'], 'closed already', 'cordon alerts show');
     });
 
     it('isolate their device, and wait until it says so', async () => {
@@ -697,7 +700,7 @@ describe('cordon and detections', () => {
       expect(ended.code).to.equal(0);
       const lines = ended.stdout.trimEnd().split('\n');
       expect(lines.map((line) => (JSON.parse(line) as { id: string }).id)).to.deep.equal([ID, OTHER]);
-      expect(ended.stdout).not.to.match(/[\x1b\u202e]/);
+      expect(ended.stdout).not.to.match(OBEYED);
       await refused(1, ['alerts', 'watch', '--device', 'nobody'], 'nobody');
     });
   });
@@ -731,7 +734,7 @@ describe('cordon and detections', () => {
       expect(ended.stderr).to.match(/^cordon: connection lost; trying again in \d+m?s\n$/);
       expect(sequences(ended.stdout)).to.deep.equal([2, 3, 4, 5]);
       expect(ended.code).to.equal(0);
-      expect(ended.stdout).not.to.match(/[\x1b\u202e]/);
+      expect(ended.stdout).not.to.match(OBEYED);
     });
 
     it('are exported as syslog messages', async () => {
@@ -825,6 +828,8 @@ describe('cordon and detections', () => {
       [`${create} --area all`, '--area'],
       [`${create} --folder opt`, '--folder'],
       [`${create} --exclude=`, '--exclude'],
+      [`${create} --exclude **/x`, '--exclude'],
+      [`${create} --folder ?:/x`, '--folder'],
       [`${create} --max-file-size 2TB`, '--max-file-size'],
       [`${create} --max-file-size much`, '--max-file-size'],
       [`${create} --cpu 0`, '--cpu'],
@@ -875,16 +880,15 @@ describe('cordon and detections', () => {
     }
   });
 
-  it('completes documents, scans and alerts by name', async () => {
+  it('completes documents and scans by name', async () => {
     await done('ioc', 'add', path('zeus.ioc'));
     await done(...'scan create nightly --document Zeus --group root'.split(' '));
-    server.detections.put({ id: '0195f3a1-7c2e-7b60-9d11-5f0c3a2b1e44' });
     // The library prints by itself: only a program of its own can be asked.
     const completed: string[] = [];
-    for (const line of ['ioc show Z', 'scan run ni', 'scan create x --document Z', 'alerts show 3a']) {
+    for (const line of ['scan run ni', 'scan create x --document Z']) {
       const { stdout } = await runCordon(['complete', '--', ...line.split(' ')], env);
       completed.push(stdout.split('\t')[0] ?? '');
     }
-    expect(completed).to.deep.equal(['Zeus', 'nightly', 'Zeus', '3a2b1e44']);
+    expect(completed).to.deep.equal(['nightly', 'Zeus']);
   });
 });
