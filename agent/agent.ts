@@ -8,11 +8,16 @@ import type { Logger } from '../shared/log.js';
 import { version } from '../shared/package-root.js';
 import { fromTimestamp } from '../shared/time.js';
 import { readBootId } from './boot-id.js';
-import { CommandJournal } from './commands/journal.js';
+import { CommandJournal, isFinal, type Entry } from './commands/journal.js';
 import { CommandRunner } from './commands/runner.js';
 import { knownWork } from './commands/work.js';
 import type { AgentConfig } from './config.js';
 import { prepareDataFolder } from './data-folder.js';
+import { createDetector, type Detector } from './detect/detector.js';
+import { ownPathsOf } from './detect/own-paths.js';
+import { protection } from './detect/quarantine/protected.js';
+import { Quarantine } from './detect/quarantine/quarantine.js';
+import type { StartScan } from './detect/scan-port.js';
 import type { Enforcer } from './enforce/enforcer.js';
 import { helperExclusions } from './helper-services.js';
 import { readHostFacts } from './host-facts.js';
@@ -44,6 +49,8 @@ export interface AgentDeps {
   readonly random: () => number;
   /** Writes an entry into the operating system's event log; absent: there is none. */
   readonly eventLog?: ((entry: LogEntry) => void) | undefined;
+  /** Starts a scan process; absent: this agent does not look for indicators. */
+  readonly startScan?: StartScan | undefined;
 }
 
 /** An agent that runs in this process. */
@@ -104,6 +111,12 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   const canaryEndpoints = config.canaries.map(({ host, port }) => ({ address: canaryAddress(host), port }));
   const canaries: CanaryWatch = new CanaryWatch(canaryEndpoints, tcpProbe, clock, () => !owner.isolated);
   await owner.start();
+  const ownPaths = ownPathsOf(config);
+  const quarantine = new Quarantine({
+    dataDir,
+    clock,
+    protects: protection({ platform: process.platform, ownPaths }),
+  });
   let stream: { readonly connected: boolean } = { connected: false };
   // Before anything that needs the server: a release at the device must not wait for it.
   const local = await startLocal({
@@ -111,6 +124,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     clock,
     log,
     owner,
+    quarantine,
     deviceId: identity.deviceId,
     connected: () => stream.connected,
     tell: (event) => events.add(event),
@@ -126,13 +140,25 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
   canaries.start();
 
   const serverClock = new ServerClock(clock);
-  const runner = new CommandRunner(
-    new CommandJournal(dataDir, clock),
-    knownWork(owner, enforcer),
-    clock,
-    () => serverClock.now(),
-    log,
-  );
+  const journal = new CommandJournal(dataDir, clock);
+  const { startScan } = deps;
+  // Thousands of simulations may run on one computer, and each would scan all of it.
+  const detector =
+    startScan && !simulated
+      ? await createDetector({
+          dataDir,
+          clock,
+          log,
+          events,
+          start: startScan,
+          ownPaths,
+          respond: { owner, quarantine },
+        })
+      : undefined;
+  await detector?.scans.recover((id) => isOpen(journal.get(id)));
+  const work = knownWork(owner, enforcer, detector && { scans: detector.scans, quarantine });
+  const runner = new CommandRunner(journal, work, clock, () => serverClock.now(), log);
+  detector?.serve(runner);
   const link = new Link({
     clock,
     random,
@@ -140,14 +166,18 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
     owner,
     commands: runner,
     events,
+    documents: detector?.documents,
     identity,
     addresses,
     now: () => ({ bootId, sinceBootMs: clock.sinceBoot(), wallMs: clock.wall() }),
     dial: (endpoint, credentials) =>
       dialGrpc(endpoint, credentials, { keepaliveMs: config.keepalive_seconds * 1000 }),
     management: managementPort,
-    hello: (nonce) => makeHello(identity.deviceId, bootId, enforcer.kind, owner, runner, nonce),
-    welcomed: (welcome) => serverClock.set(welcome),
+    hello: (nonce) => makeHello(identity.deviceId, bootId, enforcer.kind, owner, runner, detector, nonce),
+    welcomed: (welcome) => {
+      serverClock.set(welcome);
+      runner.look();
+    },
   });
   stream = link;
   link.start();
@@ -163,7 +193,7 @@ export async function startAgent(config: AgentConfig, deps: AgentDeps): Promise<
       await local.stop();
       await link.stop('the agent stops');
       canaries.stop();
-      runner.stop();
+      await runner.stop();
       notifier?.stop();
       await owner.stop();
       await enforcer.close?.();
@@ -187,6 +217,7 @@ function makeHello(
   kind: EnforcerKind,
   owner: IsolationOwner,
   runner: CommandRunner,
+  detector: Detector | undefined,
   sessionNonce: Buffer,
 ): Hello {
   const simulated = kind === EnforcerKind.ENFORCER_KIND_RECORDING;
@@ -201,6 +232,7 @@ function makeHello(
       simulated ? Capability.CAPABILITY_SIMULATED_ISOLATION : Capability.CAPABILITY_ISOLATION,
       Capability.CAPABILITY_SELF_TEST,
       Capability.CAPABILITY_COLLECT_CONNECTIONS,
+      ...(detector ? [Capability.CAPABILITY_IOC_SCAN, Capability.CAPABILITY_QUARANTINE] : []),
     ],
     facts: readHostFacts(),
     knownGeneration: applied?.generation ?? 0n,
@@ -210,6 +242,8 @@ function makeHello(
     sessionNonce,
   };
 }
+
+const isOpen = (entry: Entry | undefined): boolean => entry !== undefined && !isFinal(entry.update.state);
 
 /** The server's clock, carried forward by time that never jumps. */
 class ServerClock {

@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder } from './folder.js';
 import { renameOver } from './rename-over.js';
@@ -23,6 +24,29 @@ export function writeDurably(path: string, content: string | Uint8Array, mode: n
   chmodSync(temporary, mode);
   renameOver(temporary, path);
   syncFolder(folder);
+}
+
+/**
+ * The same without holding up the event loop while the disk works: for what is written often. The folder must be there, and
+ * one call for a path must be over before the next.
+ */
+export async function writeDurablyInBackground(path: string, content: string, mode: number): Promise<void> {
+  const temporary = `${path}.${process.pid}.new`;
+  const file = await open(temporary, 'w', mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  renameOver(temporary, path);
+  if (process.platform === 'win32') return;
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 /**

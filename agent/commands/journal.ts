@@ -14,14 +14,20 @@ const SLACK = 200;
 
 export interface Entry {
   readonly id: string;
-  /** What was ordered; undefined: cancelled before it came. */
+  /** What was ordered; undefined: it is over, or was cancelled before it came. */
   readonly order: CommandOrder | undefined;
   /** Latest step. */
   readonly update: CommandUpdate;
   /** Wall clock, milliseconds; undefined: not finished. */
   readonly finishedAtMs: number | undefined;
-  /** The server has the final step. */
+  /** The server has the final step; what the command found is not kept any longer then. */
   readonly acknowledged: boolean;
+  /** An operator wants it to wait. */
+  readonly paused: boolean;
+  /** How long it has worked, milliseconds, as far as it was written down; undefined: it was never started. */
+  readonly workedMs: number | undefined;
+  /** How often in a row the agent ended in the middle of it without its having come further in between. */
+  readonly fruitless: number;
 }
 
 const line = z.object({
@@ -30,6 +36,9 @@ const line = z.object({
   update: z.string(),
   finishedAtMs: z.number().optional(),
   acknowledged: z.boolean(),
+  paused: z.boolean().default(false),
+  workedMs: z.number().optional(),
+  fruitless: z.number().default(0),
 });
 
 /** States after which nothing more happens. */
@@ -68,8 +77,9 @@ export class CommandJournal {
     return this.entries.get(id);
   }
 
-  /** Is on disk when this returns. */
-  put(entry: Entry): void {
+  /** Is on disk when this returns. What nobody will ask for again is left out: the order of one that is over, and so on. */
+  put(given: Entry): void {
+    const entry = withoutNeedless(given);
     this.entries.set(entry.id, entry);
     this.log.append(toLine(entry));
     this.prune();
@@ -97,22 +107,26 @@ export class CommandJournal {
   }
 }
 
-function toLine({ id, order, update, finishedAtMs, acknowledged }: Entry): z.input<typeof line> {
+function withoutNeedless(entry: Entry): Entry {
+  if (!isFinal(entry.update.state)) return entry;
+  const update = entry.acknowledged ? { ...entry.update, result: undefined } : entry.update;
+  return { ...entry, order: undefined, update };
+}
+
+function toLine({ order, update, ...rest }: Entry): z.input<typeof line> {
   return {
-    id,
+    ...rest,
     order: order && Buffer.from(CommandOrder.encode(order).finish()).toString('base64'),
     update: Buffer.from(CommandUpdate.encode(update).finish()).toString('base64'),
-    finishedAtMs,
-    acknowledged,
   };
 }
 
-function fromLine({ id, order, update, finishedAtMs, acknowledged }: z.output<typeof line>): Entry {
+function fromLine({ order, update, finishedAtMs, workedMs, ...rest }: z.output<typeof line>): Entry {
   return {
-    id,
+    ...rest,
     order: order === undefined ? undefined : CommandOrder.decode(Buffer.from(order, 'base64')),
     update: CommandUpdate.decode(Buffer.from(update, 'base64')),
     finishedAtMs,
-    acknowledged,
+    workedMs,
   };
 }

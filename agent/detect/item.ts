@@ -22,8 +22,8 @@ export interface CollectRequest {
   /** Aborted when the scan ends early. */
   readonly signal: AbortSignal;
   /**
-   * Paths, keys or names that the documents ask for literally, by term: a registry collector reads those keys beside its
-   * fixed set. May be empty.
+   * Paths, keys or names that the documents ask for literally, whole or in part, by term: a registry collector reads those
+   * keys beside its fixed set. May be empty.
    */
   readonly literals: ReadonlyMap<string, readonly string[]>;
 }

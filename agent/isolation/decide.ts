@@ -23,6 +23,8 @@ export interface Detection {
   readonly reason: string;
   /** Name of the detector. */
   readonly source: string;
+  /** Id of the isolation that it may start, where it has to be known again after a crash. Default: a new one. */
+  readonly id?: string | undefined;
 }
 
 const NOTHING: Decision = { kind: 'nothing' };

@@ -106,11 +106,16 @@ export class IsolationOwner {
     });
   }
 
-  /** A detection asks for isolation. Returns the isolation that it started; empty: none (DESIGN 3.7). */
+  /**
+   * A detection asks for isolation. Returns the isolation that it started, also where that was before a crash and it has
+   * ended since; empty: none (DESIGN 3.7).
+   */
   isolateAutomatically(detection: Detection): Promise<string> {
     const receivedAt = this.parts.now();
+    const { id = newId() } = detection;
     return this.serial.run(async () => {
-      const wanted = wantedBy(detection, newId(), this.state, this.accepted?.automaticSettings);
+      if (this.isolation?.id === id || this.kept.durable.done.includes(id)) return id;
+      const wanted = wantedBy(detection, id, this.state, this.accepted?.automaticSettings);
       if (!wanted) return '';
       await this.isolate(wanted, receivedAt);
       return wanted.id;

@@ -7,18 +7,31 @@ import { newId } from '../../shared/ids.js';
 import { toTimestamp } from '../../shared/time.js';
 import { AppendLog } from '../append-log.js';
 
-/** Events that wait for the server. Beyond it the oldest one that only informs is dropped and counted. */
+/**
+ * Events that wait for the server. Beyond it the oldest one that only informs is dropped and counted; one that only informs
+ * never takes the place of one that does more.
+ */
 export const OUTBOX_LIMIT = 1000;
+/** Places that a detector that can wait leaves to those that cannot. */
+const KEPT_FREE = 50;
+/** Detections that the server has, remembered so that one that is reported again after a crash is known. */
+const REMEMBERED = 1000;
 /** Dead lines in the file before it is rewritten. */
 const SLACK = 200;
 
-const line = z.union([z.object({ put: z.string() }), z.object({ gone: z.array(z.string()) })]);
+const line = z.union([
+  z.object({ put: z.string() }),
+  z.object({ gone: z.array(z.string()) }),
+  z.object({ stored: z.array(z.string()) }),
+]);
 
 /** Events on disk until the server has stored them. */
 export class EventOutbox {
   private readonly log: AppendLog;
   private readonly waiting = new Map<string, AgentEvent>();
+  private readonly stored = new Set<string>();
   private readonly added = new Subject<void>();
+  private readonly removed = new Subject<void>();
   private droppedCount = 0n;
 
   constructor(
@@ -29,7 +42,8 @@ export class EventOutbox {
     for (const record of this.log.read()) {
       const parsed = line.safeParse(record);
       if (!parsed.success) continue;
-      if ('gone' in parsed.data) for (const id of parsed.data.gone) this.waiting.delete(id);
+      if ('gone' in parsed.data) this.forget(parsed.data.gone);
+      else if ('stored' in parsed.data) for (const id of parsed.data.stored) this.stored.add(id);
       else this.remember(AgentEvent.decode(Buffer.from(parsed.data.put, 'base64')));
     }
   }
@@ -44,22 +58,39 @@ export class EventOutbox {
     return this.droppedCount;
   }
 
+  /** Emits when the server has stored some. */
+  get removals(): Observable<void> {
+    return this.removed;
+  }
+
+  /** Whether a detector that can wait may add an event: nothing that matters is dropped for it. */
+  get hasRoom(): boolean {
+    let matter = 0;
+    for (const { event } of this.waiting.values()) if (!onlyInforms(event)) matter += 1;
+    return matter < OUTBOX_LIMIT - KEPT_FREE;
+  }
+
   /** Keeps an event; it is on disk when this returns. */
   add(event: NonNullable<AgentEvent['event']>): void {
-    const full: AgentEvent = { id: newId(), occurredAt: toTimestamp(this.clock.wall()), event };
-    if (this.waiting.size >= OUTBOX_LIMIT) this.dropOne();
-    this.remember(full);
-    this.log.append({ put: encode(full) });
-    this.tidy();
-    this.added.next();
+    this.keep({ id: newId(), occurredAt: toTimestamp(this.clock.wall()), event });
+  }
+
+  /**
+   * The same for a detection with an id of its own: one that waits, or that the server has, is not taken again.
+   * @param occurredAtMs wall clock, milliseconds since 1970
+   */
+  addOnce(id: string, occurredAtMs: number, event: NonNullable<AgentEvent['event']>): void {
+    if (this.waiting.has(id) || this.stored.has(id)) return;
+    this.keep({ id, occurredAt: toTimestamp(occurredAtMs), event });
   }
 
   /** Forgets events that the server has stored. Unknown ids are fine. */
   acknowledge(ids: readonly string[]): void {
-    const gone = ids.filter((id) => this.waiting.delete(id));
+    const gone = this.forget(ids);
     if (gone.length === 0) return;
     this.log.append({ gone });
     this.tidy();
+    this.removed.next();
   }
 
   /** Oldest first. */
@@ -67,26 +98,49 @@ export class EventOutbox {
     yield* this.waiting.values();
   }
 
+  private keep(full: AgentEvent): void {
+    if (this.waiting.size >= OUTBOX_LIMIT && !this.makeRoomFor(full)) return;
+    this.remember(full);
+    this.log.append({ put: encode(full) });
+    this.tidy();
+    this.added.next();
+  }
+
   private remember(event: AgentEvent): void {
     this.waiting.set(event.id, event);
   }
 
-  private dropOne(): void {
+  /** Returns the ids of those that waited. */
+  private forget(ids: readonly string[]): string[] {
+    return ids.filter((id) => {
+      const event = this.waiting.get(id);
+      if (event?.event?.$case === 'detectionFound') this.stored.add(id);
+      for (const oldest of this.stored) {
+        if (this.stored.size <= REMEMBERED) break;
+        this.stored.delete(oldest);
+      }
+      return this.waiting.delete(id);
+    });
+  }
+
+  private makeRoomFor({ event }: AgentEvent): boolean {
     const events = [...this.waiting.values()];
-    const victim = events.find(onlyInforms) ?? events[0];
-    if (!victim) return;
+    const victim =
+      events.find((each) => onlyInforms(each.event)) ?? (onlyInforms(event) ? undefined : events[0]);
     this.droppedCount += 1n;
-    this.acknowledge([victim.id]);
+    if (victim) this.acknowledge([victim.id]);
+    return victim !== undefined;
   }
 
   private tidy(): void {
     if (this.log.length <= this.waiting.size + SLACK) return;
-    this.log.rewrite([...this.waiting.values()].map((event) => ({ put: encode(event) })));
+    const events = [...this.waiting.values()].map((event) => ({ put: encode(event) }));
+    this.log.rewrite([{ stored: [...this.stored] }, ...events]);
   }
 }
 
 /** The state itself is reported anyway; a detection or tampering is known to nobody else. */
-function onlyInforms({ event }: AgentEvent): boolean {
+function onlyInforms(event: AgentEvent['event']): boolean {
   return event?.$case !== 'detectionFound' && event?.$case !== 'tamperDetected';
 }
 

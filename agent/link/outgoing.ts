@@ -3,6 +3,7 @@ import type {
   AgentEvent,
   CommandUpdate,
   ConnectRequest,
+  IocDocumentRequest,
   StateReport,
 } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Subscription } from 'rxjs';
@@ -21,6 +22,8 @@ export interface Sources {
   readonly heartbeat: () => Payload;
   /** The next event that may be sent; undefined: none, or no credit. */
   readonly nextEvent: () => AgentEvent | undefined;
+  /** Documents to ask for now; undefined: none. */
+  readonly documents: () => IocDocumentRequest | undefined;
   /** A message went out with this number. */
   readonly sent: (payload: Payload, seq: bigint) => void;
   readonly stalled: () => void;
@@ -116,6 +119,8 @@ export class Outgoing {
       this.updates.delete(update.id);
       return { $case: 'commandUpdate', value: update };
     }
+    const documents = this.sources.documents();
+    if (documents) return { $case: 'iocDocumentRequest', value: documents };
     const event = this.sources.nextEvent();
     if (event) return { $case: 'event', value: event };
     if (!this.heartbeatWaits) return undefined;

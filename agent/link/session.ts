@@ -17,8 +17,10 @@ import type { Logger } from '../../shared/log.js';
 import { fromDuration } from '../../shared/time.js';
 import type { CommandRunner } from '../commands/runner.js';
 import { isFinal } from '../commands/journal.js';
+import type { Documents } from '../detect/documents.js';
 import type { Moment } from '../isolation/deadline.js';
 import type { Answer, IsolationOwner } from '../isolation/owner.js';
+import { DocumentRequests } from './document-requests.js';
 import type { EventOutbox } from './event-outbox.js';
 import { Outgoing } from './outgoing.js';
 import { StreamError, type Transport } from './transport.js';
@@ -51,7 +53,12 @@ export interface SessionParts {
   readonly log: Logger;
   readonly now: () => Moment;
   readonly owner: Pick<IsolationOwner, 'handle' | 'confirm' | 'observed' | 'appliedState' | 'changes'>;
-  readonly commands: Pick<CommandRunner, 'order' | 'cancel' | 'pending' | 'updates' | 'acknowledged'>;
+  readonly commands: Pick<
+    CommandRunner,
+    'order' | 'cancel' | 'pause' | 'resume' | 'pending' | 'updates' | 'acknowledged'
+  >;
+  /** Absent: this agent does not scan. */
+  readonly documents?: Pick<Documents, 'missing' | 'take' | 'refuse'> | undefined;
   readonly events: Pick<EventOutbox, 'pending' | 'acknowledge' | 'additions' | 'dropped'>;
   readonly hello: () => Hello;
   readonly welcomed: (welcome: Welcome) => void;
@@ -80,16 +87,19 @@ export class Session {
   private credit = 0;
   private readonly unacknowledgedEvents = new Set<string>();
   private readonly finalUpdates = new Map<string, bigint>();
+  private readonly documents: DocumentRequests | undefined;
 
   constructor(
     private readonly transport: Transport,
     private readonly parts: SessionParts,
   ) {
     this.ended = new Promise((resolve) => (this.settle = resolve));
+    this.documents = parts.documents && new DocumentRequests(parts.documents);
     const sources = {
       report: () => this.report(0n, { status: ApplyStatus.APPLY_STATUS_UNSPECIFIED, violations: [] }),
       heartbeat: () => this.makeHeartbeat(),
       nextEvent: () => this.nextEvent(),
+      documents: () => (this.phase === 'live' ? this.documents?.next() : undefined),
       sent: (payload: Payload, seq: bigint) => this.noteSent(payload, seq),
       stalled: () => this.fail('the server did not read for 30 s'),
     };
@@ -139,6 +149,13 @@ export class Session {
         return this.parts.commands.order(payload.value);
       case 'cancelCommand':
         return this.parts.commands.cancel(payload.value.id);
+      case 'pauseCommand':
+        return this.parts.commands.pause(payload.value.id);
+      case 'resumeCommand':
+        return this.parts.commands.resume(payload.value.id);
+      case 'iocDocumentContent':
+        this.documents?.answer(payload.value);
+        return this.outgoing.pump();
       case 'eventAck':
         return this.onEventAck(payload.value.eventIds);
       case 'reportFullState':

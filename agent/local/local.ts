@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock.js';
 import type { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { Logger } from '../../shared/log.js';
 import { every } from '../../shared/periodic.js';
+import type { Quarantine } from '../detect/quarantine/quarantine.js';
 import type { IsolationOwner } from '../isolation/owner.js';
 import { Detections } from './detections.js';
 import { LocalRelease } from './local-release.js';
@@ -20,6 +21,7 @@ export interface LocalParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly owner: IsolationOwner;
+  readonly quarantine: Quarantine;
   readonly deviceId: string;
   readonly connected: () => boolean;
   /** Keeps an event until the server has it. */

@@ -9,6 +9,12 @@ import {
 import type { Logger } from '../../shared/log.js';
 import type { IsolationOwner } from '../isolation/owner.js';
 import type { Detections } from './detections.js';
+import {
+  deleteQuarantined,
+  listQuarantine,
+  restoreQuarantined,
+  type LocalQuarantine,
+} from './quarantined.js';
 import type { LocalRelease } from './local-release.js';
 import { passwordRequired } from './release-demand.js';
 
@@ -17,6 +23,7 @@ export interface LocalServiceParts {
   readonly owner: Pick<IsolationOwner, 'observed' | 'accepted' | 'isolation'>;
   readonly release: LocalRelease;
   readonly detections: Detections;
+  readonly quarantine: LocalQuarantine;
   readonly deviceId: string;
   readonly connected: () => boolean;
 }
@@ -27,7 +34,7 @@ const IDLE_MS = 60_000;
 
 /** LocalService for callers of one user. What this version does not serve yet is UNIMPLEMENTED. */
 export function localService(parts: LocalServiceParts, caller: string): Server {
-  const { log, release, detections } = parts;
+  const { log, release, detections, quarantine } = parts;
   const unary =
     <Request, Response>(
       answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response> | Response,
@@ -45,13 +52,22 @@ export function localService(parts: LocalServiceParts, caller: string): Server {
     };
   const handlers: Pick<
     LocalServiceServer,
-    'showIsolation' | 'disableIsolation' | 'reportDetection' | 'redeemOfflineCode'
+    | 'showIsolation'
+    | 'disableIsolation'
+    | 'reportDetection'
+    | 'redeemOfflineCode'
+    | 'listQuarantine'
+    | 'restoreQuarantined'
+    | 'deleteQuarantined'
   > = {
     showIsolation: unary(() => show(parts)),
     disableIsolation: unary(async (request, call) => ({
       observed: await release.release(request, caller, () => call.cancelled),
     })),
     reportDetection: unary(async (request) => ({ isolationId: await detections.report(request) })),
+    listQuarantine: unary(() => listQuarantine(quarantine)),
+    restoreQuarantined: unary(({ id }) => restoreQuarantined(id, caller, quarantine, log)),
+    deleteQuarantined: unary(({ id }) => deleteQuarantined(id, caller, quarantine, log)),
     redeemOfflineCode: (_call, callback) =>
       callback({ code: status.UNIMPLEMENTED, details: 'offline codes are not served by this version' }),
   };

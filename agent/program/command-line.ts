@@ -70,6 +70,7 @@ function createProgram(): Command {
     .option('--config <file>', 'YAML file with settings')
     .option('--control-socket <path>', controlSocket)
     .action(action(async () => (await import('./report-detection.js')).reportDetection));
+  addQuarantine(program);
   withStore(
     program.command('self-test').description('check what only this computer can show; changes nothing'),
   )
@@ -81,9 +82,32 @@ function createProgram(): Command {
   addService(program);
   withStore(program.command('purge').description('uninstall: remove rules, state and identity'))
     .option('--control-socket <path>', controlSocket)
+    .option('--with-quarantine', 'destroy the files in quarantine, too')
     .option('--yes', 'do it')
     .action(action(async () => (await import('./purge.js')).purge));
   return program;
+}
+
+function addQuarantine(program: Command): void {
+  const quarantine = program.command('quarantine').description('files that an IOC scan has put away');
+  const withSocket = (command: Command): Command =>
+    command
+      .option('--config <file>', 'YAML file with settings')
+      .option('--control-socket <path>', controlSocket);
+  withSocket(quarantine.command('list').description('print them, newest first'))
+    .option('--json', 'as JSON')
+    .action(action(async () => (await import('./quarantine.js')).listQuarantine));
+  withSocket(quarantine.command('restore').description('put one back where it was'))
+    .argument('<id>', 'as "quarantine list" prints it')
+    .action(async (id: string, flags: Flags) =>
+      (await import('./quarantine.js')).restoreQuarantined(id, flags),
+    );
+  withSocket(quarantine.command('delete').description('destroy one'))
+    .argument('<id>', 'as "quarantine list" prints it')
+    .option('--yes', 'do it')
+    .action(async (id: string, flags: Flags) =>
+      (await import('./quarantine.js')).deleteQuarantined(id, flags),
+    );
 }
 
 function addService(program: Command): void {

@@ -1,7 +1,11 @@
-import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../../shared/config/load.js';
+import { DOCUMENTS_FOLDER } from '../detect/documents.js';
+import { QUARANTINE_FOLDER } from '../detect/quarantine/quarantine.js';
+import { SCANS_FOLDER } from '../detect/scan-folder.js';
 import { chooseEnforcer } from '../enforce/choose.js';
+import { readFolderIfThere } from '../read-folder.js';
 import { readSettings, type Flags } from './options.js';
 import { WindowsError } from '../windows/library.js';
 import { uninstallService } from './service.js';
@@ -14,17 +18,27 @@ const OURS =
 
 /** For an uninstaller: takes our rules out of the packet filter, then forgets the device. */
 export async function purge(flags: Flags): Promise<void> {
-  const { yes, ...others } = flags;
+  const { yes, withQuarantine, ...others } = flags;
   const settings = readSettings(others);
   if (yes !== true) {
     throw new ConfigError(
       '--yes: missing; purge releases this device and forgets its identity, give --yes to do so',
     );
   }
+  const quarantine = join(settings.data_dir, QUARANTINE_FOLDER);
+  const held = readFolderIfThere(quarantine).filter((name) => name.endsWith('.json')).length;
+  if (held > 0 && withQuarantine !== true) {
+    throw new ConfigError(
+      `${quarantine}: holds ${held} ${held === 1 ? 'file' : 'files'} that only the agent can put back; restore them with "cordon-agent quarantine restore", or give --with-quarantine to destroy them`,
+    );
+  }
   await afterService(process.platform === 'win32' ? uninstallService : undefined, async () => {
     await chooseEnforcer(settings.enforcer).clear();
-    for (const name of filesIn(settings.data_dir)) {
+    for (const name of readFolderIfThere(settings.data_dir)) {
       if (OURS.test(name)) rmSync(join(settings.data_dir, name), { force: true });
+    }
+    for (const folder of [DOCUMENTS_FOLDER, SCANS_FOLDER, QUARANTINE_FOLDER]) {
+      rmSync(join(settings.data_dir, folder), { recursive: true, force: true });
     }
     removeIfEmpty(settings.data_dir);
     // A pipe ends with its process.
@@ -66,14 +80,5 @@ function removeIfEmpty(folder: string): void {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY'].includes(code)) throw error;
-  }
-}
-
-function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
   }
 }

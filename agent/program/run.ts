@@ -2,6 +2,7 @@ import { systemClock } from '../../shared/clock.js';
 import { createLog, type Logger } from '../../shared/log.js';
 import { startAgent, type AgentDeps, type RunningAgent } from '../agent.js';
 import type { AgentConfig } from '../config.js';
+import { startScan } from '../detect/process/scan-process.js';
 import { chooseEnforcer } from '../enforce/choose.js';
 import { openEventLog } from '../windows/event-log.js';
 import { refuseSecondAgent } from '../windows/only-agent.js';
@@ -32,6 +33,7 @@ export async function startConfigured(config: AgentConfig, log: Logger): Promise
     log,
     enforcer: chooseEnforcer(config.enforcer),
     random: Math.random,
+    startScan,
     eventLog: process.platform === 'win32' ? await eventLog(log) : undefined,
   });
 }

@@ -24,6 +24,8 @@ export class DatagramSink implements Sink {
   private socket: Socket | undefined;
   private problem: Error | undefined;
   private closed = false;
+  /** Ends the look-up that is under way. */
+  private giveUp: (problem: Error) => void = () => undefined;
 
   constructor(private readonly parts: SyslogSinkParts) {
     this.target = `event_syslog ${parts.setting}`;
@@ -45,6 +47,7 @@ export class DatagramSink implements Sink {
 
   close(): void {
     this.closed = true;
+    this.giveUp(new Error('the export was ended'));
     this.drop();
   }
 
@@ -71,6 +74,7 @@ export class DatagramSink implements Sink {
     if (isIP(host) !== 0) return host;
     let cancel = (): void => undefined;
     const limit = new Promise<never>((_, reject) => {
+      this.giveUp = reject;
       const problem = new Error(`${host} could not be looked up within ${LOOK_UP_WITHIN_MS / 1000} s`);
       cancel = this.parts.clock.after(LOOK_UP_WITHIN_MS, () => reject(problem));
     });

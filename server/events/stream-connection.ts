@@ -12,38 +12,42 @@ const KEEPALIVE_MS = 30_000;
 
 /** A connection to a receiver over TCP or TLS. It ends once, with its reason. */
 export class StreamConnection {
+  private readonly socket: Socket;
   private problem: Error | undefined;
   private readonly watchers = new Set<(problem: Error) => void>();
 
-  private constructor(
-    private readonly socket: Socket,
+  /**
+   * Begins to connect; `opened` says when it is done.
+   * @param ca PEM of the authorities for TLS; undefined: the public ones that Node.js brings along
+   */
+  constructor(
+    private readonly target: SyslogTarget,
+    ca: string | undefined,
     private readonly clock: Clock,
   ) {
-    socket.on('error', (error) => this.end(error));
-    socket.on('end', () => this.end(new Error('the receiver closed the connection')));
-    socket.on('close', () => this.end(new Error('the connection was closed')));
+    const { host, port, transport } = target;
+    const servername = isIP(host) === 0 ? { servername: host } : {};
+    this.socket =
+      transport === 'tls' ? connectTls({ host, port, ca, ...servername }) : connectTcp({ host, port });
+    this.socket.setKeepAlive(true, KEEPALIVE_MS);
+    this.socket.on('error', (error) => this.end(error));
+    this.socket.on('end', () => this.end(new Error('the receiver closed the connection')));
+    this.socket.on('close', () => this.end(new Error('the connection was closed')));
     // What a receiver says is not looked at; unread, it would hide that it closes.
-    socket.resume();
+    this.socket.resume();
   }
 
   /**
-   * Connects, with TLS verifies the certificate.
-   * @param ca PEM of the authorities; undefined: the public ones that Node.js brings along
+   * Resolves when the connection stands, with TLS when the certificate is verified. Called once.
    * @throws Error of the connection, or after ten seconds
    */
-  static async open(target: SyslogTarget, ca: string | undefined, clock: Clock): Promise<StreamConnection> {
-    const { host, port, transport } = target;
-    const tls = transport === 'tls';
-    const servername = isIP(host) === 0 ? { servername: host } : {};
-    const socket = tls ? connectTls({ host, port, ca, ...servername }) : connectTcp({ host, port });
-    socket.setKeepAlive(true, KEEPALIVE_MS);
-    const connection = new StreamConnection(socket, clock);
-    await connection.unless(CONNECT_WITHIN_MS, 'no connection', (done) => {
-      socket.once(tls ? 'secureConnect' : 'connect', () => done());
+  opened(): Promise<void> {
+    return this.unless(CONNECT_WITHIN_MS, 'no connection', (done) => {
+      this.socket.once(this.target.transport === 'tls' ? 'secureConnect' : 'connect', () => done());
     });
-    return connection;
   }
 
+  /** It has not ended. */
   get isOpen(): boolean {
     return this.problem === undefined;
   }

@@ -25,7 +25,6 @@ export class StreamSink implements Sink {
   readonly target: string;
   readonly most = 500;
   private connection: StreamConnection | undefined;
-  private closed = false;
 
   /** @param ca PEM of the authorities for TLS; undefined: the public ones that Node.js brings along */
   constructor(
@@ -42,16 +41,16 @@ export class StreamSink implements Sink {
   }
 
   close(): void {
-    this.closed = true;
     this.connection?.end(new Error('the export was ended'));
   }
 
   private async connected(): Promise<StreamConnection> {
     if (this.connection?.isOpen) return this.connection;
     const { target, clock } = this.parts;
-    const connection = await StreamConnection.open(target, this.ca, clock);
+    const connection = new StreamConnection(target, this.ca, clock);
+    // Before it stands, so that `close` ends the attempt.
     this.connection = connection;
-    if (this.closed) this.close();
+    await connection.opened();
     return connection;
   }
 }

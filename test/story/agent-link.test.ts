@@ -96,6 +96,8 @@ describe('the story of a device that keeps its stream', () => {
       commands: {
         order: () => undefined,
         cancel: () => undefined,
+        pause: () => undefined,
+        resume: () => undefined,
         pending: () => [],
         updates: NEVER,
         acknowledged: () => undefined,

@@ -30,6 +30,9 @@ describe('the story of one stream, told by the agent', () => {
   let transport: AgentTransport;
   let session: Session;
   let certificates: { der: Buffer; error: string }[];
+  /** SHA-256 of documents that are missing, hex. */
+  let missing: Set<string>;
+  let documents: { hash: string; content?: string; error?: string }[];
 
   beforeEach(async () => {
     clock = new FakeClock();
@@ -39,6 +42,8 @@ describe('the story of one stream, told by the agent', () => {
     events = new EventOutbox(folder, clock);
     commands = makeCommands();
     certificates = [];
+    missing = new Set();
+    documents = [];
     open();
   });
   afterEach(async () => {
@@ -63,6 +68,17 @@ describe('the story of one stream, told by the agent', () => {
       owner: site.owner,
       commands,
       events,
+      documents: {
+        missing: () => [...missing],
+        take: (hash, content) => {
+          missing.delete(hash);
+          documents.push({ hash, content: content.toString() });
+        },
+        refuse: (hash, error) => {
+          missing.delete(hash);
+          documents.push({ hash, error });
+        },
+      },
       hello: () => Hello.fromPartial({ deviceId: 'd', observed: site.owner.observed() }),
       welcomed: () => undefined,
       certificate: (der, error) => certificates.push({ der, error }),
@@ -279,5 +295,65 @@ describe('the story of one stream, told by the agent', () => {
       transport.said.map((_, index) => BigInt(index + 1)),
     );
     expect(transport.said.at(-1)?.ack).to.equal(2n);
+  });
+
+  describe('asks for indicator documents', () => {
+    const hash = (n: number): string => n.toString(16).padStart(64, '0');
+    const asked = (): string[][] =>
+      transport
+        .payloads('iocDocumentRequest')
+        .map(({ hashes }) => hashes.map((each) => each.toString('hex')));
+    const answer = (n: number, change: { content?: Buffer; error?: string }): void =>
+      transport.reply({
+        $case: 'iocDocumentContent',
+        value: { hash: Buffer.from(hash(n), 'hex'), content: Buffer.alloc(0), error: '', ...change },
+      });
+
+    it('as soon as a command that needs them is accepted, and takes or gives up each', () => {
+      transport.welcome();
+      expect(asked()).to.deep.equal([]);
+      missing = new Set([hash(1), hash(2)]);
+      transport.reply({ $case: 'command', value: CommandOrder.fromPartial({ id: COMMAND }) });
+      expect(asked()).to.deep.equal([[hash(1), hash(2)]]);
+      answer(1, { content: Buffer.from('<ioc/>') });
+      answer(2, { error: 'the document was deleted' });
+      answer(3, { content: Buffer.from('nobody asked') });
+      expect(documents).to.deep.equal([
+        { hash: hash(1), content: '<ioc/>' },
+        { hash: hash(2), error: 'the document was deleted' },
+      ]);
+    });
+
+    it('a hundred at a time, and each once on a stream', () => {
+      missing = new Set([...Array(150).keys()].map(hash));
+      transport.welcome();
+      expect(asked().map(({ length }) => length)).to.deep.equal([100]);
+      for (let n = 0; n < 100; n++) answer(n, { content: Buffer.from('x') });
+      expect(asked().map(({ length }) => length)).to.deep.equal([100, 50]);
+    });
+
+    it('again on the next stream', () => {
+      missing = new Set([hash(1)]);
+      transport.welcome();
+      session.close('over');
+      open();
+      transport.welcome();
+      expect(asked()).to.deep.equal([[hash(1)]]);
+    });
+  });
+
+  it('pauses and resumes commands as told', () => {
+    transport.welcome();
+    transport.reply({ $case: 'pauseCommand', value: { id: COMMAND } });
+    const order = CommandOrder.fromPartial({ id: COMMAND, spec: { work: { $case: 'selfTest', value: {} } } });
+    transport.reply({ $case: 'command', value: order });
+    transport.reply({ $case: 'resumeCommand', value: { id: COMMAND } });
+    const states = transport.payloads('commandUpdate').map(({ state }) => state);
+    expect(states).to.deep.equal([
+      CommandState.COMMAND_STATE_ACCEPTED,
+      CommandState.COMMAND_STATE_PAUSED,
+      CommandState.COMMAND_STATE_ACCEPTED,
+      CommandState.COMMAND_STATE_RUNNING,
+    ]);
   });
 });

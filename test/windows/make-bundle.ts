@@ -10,6 +10,7 @@ const SUITES = 'test/windows/suites';
 /** Every program that a test starts, but for those of the suites' folder, which all count. */
 const PROGRAMS = [
   'agent/main.js',
+  'agent/detect/files/content-worker.js',
   'agent/local/login/main.js',
   'bench/wfp/add-process.js',
   'bench/wfp/apply-process.js',

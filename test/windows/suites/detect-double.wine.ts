@@ -49,7 +49,11 @@ describe('names and events of Windows, by a double', () => {
 
   it('are looked up no further where no document asks for the answers', async () => {
     const terms = new Set(['DnsEntryItem/Host']);
-    const { items } = await collectAll(dnsCollector(() => dnsCalls(DOUBLE)), {}, terms);
+    const { items } = await collectAll(
+      dnsCollector(() => dnsCalls(DOUBLE)),
+      {},
+      terms,
+    );
     expect(items).to.have.length(2);
   });
 

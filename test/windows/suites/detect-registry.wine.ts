@@ -38,7 +38,8 @@ describe('the registry of Windows', () => {
     else bytes.writeUInt32LE(value);
     return bytes;
   };
-  const key = (collected: Collected, path: string): Item => only(collected.items, { Path: path, Type: 'REG_KEY' });
+  const key = (collected: Collected, path: string): Item =>
+    only(collected.items, { Path: path, Type: 'REG_KEY' });
   const value = (collected: Collected, path: string): Item => only(collected.items, { Path: path });
 
   before(async () => {
@@ -84,7 +85,11 @@ describe('the registry of Windows', () => {
       const item = value(collected, `HKEY_LOCAL_MACHINE\\${EVIL}\\${name}`);
       expect(valuesOf(item, 'Value'), name).to.deep.equal(texts);
       expect(valuesOf(item, 'Text'), name).to.deep.equal(texts);
-      expectItem(item, { Type: [type, 'REG_LINK'], Value: [texts[0] ?? '', miss], ValueName: [name, `${name} `] });
+      expectItem(item, {
+        Type: [type, 'REG_LINK'],
+        Value: [texts[0] ?? '', miss],
+        ValueName: [name, `${name} `],
+      });
     }
     expect(collected.problems).to.deep.equal([]);
   });
@@ -111,7 +116,10 @@ describe('the registry of Windows', () => {
     expectItem(item, shown);
     const [modified] = valuesOf(item, 'Modified');
     expect(modified).to.be.within(before - 2000, Date.now() + 2000);
-    expectItem(item, { KeyPath: [EVIL, `HKEY_LOCAL_MACHINE\\${EVIL}`], Hive: ['HKEY_LOCAL_MACHINE', 'SOFTWARE'] });
+    expectItem(item, {
+      KeyPath: [EVIL, `HKEY_LOCAL_MACHINE\\${EVIL}`],
+      Hive: ['HKEY_LOCAL_MACHINE', 'SOFTWARE'],
+    });
     expectEveryTerm(COLLECTOR, Object.keys(shown));
   });
 
@@ -134,7 +142,10 @@ describe('the registry of Windows', () => {
   it('has what 32-bit programs see, by both of its names', async () => {
     const { items } = await collectAll(COLLECTOR, { 'RegistryItem/Path': ['SOFTWARE\\Evil Corp\\Small'] });
     expectItem(only(items, { ValueName: 'bits' }), {
-      Path: ['HKEY_LOCAL_MACHINE\\SOFTWARE\\Evil Corp\\Small\\bits', 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Evil Corp\\bits'],
+      Path: [
+        'HKEY_LOCAL_MACHINE\\SOFTWARE\\Evil Corp\\Small\\bits',
+        'HKEY_LOCAL_MACHINE\\SOFTWARE\\Evil Corp\\bits',
+      ],
       KeyPath: ['WOW6432Node\\Evil Corp\\Small', 'WOW6432Node\\Small'],
     });
   });
@@ -142,7 +153,10 @@ describe('the registry of Windows', () => {
   it('looks at what starts with Windows and with a user without being asked to', async () => {
     const collected = await collectAll(COLLECTOR);
     const machine = only(collected.items, { ValueName: 'evil' });
-    expectItem(machine, { Value: ['evil.exe /s', 'evil.exe'], Path: [/^HKEY_LOCAL_MACHINE\\.*\\Run\\evil$/, /CURRENT_USER/] });
+    expectItem(machine, {
+      Value: ['evil.exe /s', 'evil.exe'],
+      Path: [/^HKEY_LOCAL_MACHINE\\.*\\Run\\evil$/, /CURRENT_USER/],
+    });
     const user = only(collected.items, { ValueName: 'evil of one' });
     expectItem(user, {
       Path: [`HKEY_USERS\\${sid}\\${RUN}\\evil of one`, `HKEY_LOCAL_MACHINE\\${RUN}\\evil of one`],
@@ -151,7 +165,9 @@ describe('the registry of Windows', () => {
       Username: [userInfo().username, `${userInfo().username}2`],
     });
     expectItem(user, { Path: [`HKEY_CURRENT_USER\\${RUN}\\evil of one`, RUN] });
-    expect(new Set(collected.items.map((item) => valuesOf(item, 'Path')[0])).size).to.equal(collected.items.length);
+    expect(new Set(collected.items.map((item) => valuesOf(item, 'Path')[0])).size).to.equal(
+      collected.items.length,
+    );
   });
 
   it('says of whom there is no hive here', async () => {

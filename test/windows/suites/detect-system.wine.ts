@@ -18,7 +18,15 @@ import { userCollector } from '../../../agent/detect/collect/windows/user-item.j
 import { volumeCollector } from '../../../agent/detect/collect/windows/volume-item.js';
 import { sidText } from '../../../agent/windows/sid.js';
 import { processUser } from '../../../agent/windows/process-identity.js';
-import { collectAll, expectEveryTerm, expectItem, has, only, valuesOf, type HitAndMiss } from './detect-items.js';
+import {
+  collectAll,
+  expectEveryTerm,
+  expectItem,
+  has,
+  only,
+  valuesOf,
+  type HitAndMiss,
+} from './detect-items.js';
 import { firstList } from './first-list.js';
 import { registryText, registryWriter } from './write-registry.js';
 
@@ -75,7 +83,8 @@ describe('processes of Windows', () => {
     await once(child, 'spawn');
     const terms = new Set(['ProcessItem/pid']);
     const listed = async (): Promise<number> =>
-      (await collectAll(collector, {}, terms)).items.filter((item) => has(item, 'pid', child.pid ?? -1)).length;
+      (await collectAll(collector, {}, terms)).items.filter((item) => has(item, 'pid', child.pid ?? -1))
+        .length;
     expect(await listed()).to.equal(1);
     const ended = once(child, 'exit');
     child.kill();
@@ -121,7 +130,9 @@ describe('ports of Windows', () => {
       isIPv6: [true, false],
     };
     expectItem(only(items, { protocol: 'TCP', localPort: port }), tcp);
-    const client = await import('node:net').then(({ createConnection }) => createConnection({ host: '::1', port }));
+    const client = await import('node:net').then(({ createConnection }) =>
+      createConnection({ host: '::1', port }),
+    );
     await once(client, 'connect');
     const connected = only((await collectAll(collector)).items, {
       protocol: 'TCP',
@@ -173,7 +184,9 @@ describe('services of Windows', () => {
     const { items } = await collectAll(collector);
     const item = only(items, { name: 'BITS' });
     const hash = (name: string, file: string): string =>
-      createHash(name).update(readFileSync(`C:\\windows\\system32\\${file}`)).digest('hex');
+      createHash(name)
+        .update(readFileSync(`C:\\windows\\system32\\${file}`))
+        .digest('hex');
     const hashes = (['md5', 'sha1', 'sha256'] as const).flatMap((name): [string, HitAndMiss][] => [
       [`path${name}sum`, [hash(name, 'svchost.exe'), hash(name, 'qmgr.dll')]],
       [`serviceDLL${name}sum`, [hash(name, 'qmgr.dll'), hash(name, 'svchost.exe')]],
@@ -204,7 +217,13 @@ describe('services of Windows', () => {
 
   it('are not hashed where no document asks for it, and tell what cannot be hashed', async () => {
     const writer = await registryWriter();
-    writer.set('HKLM', `${BITS}\\Parameters`, 'ServiceDll', 2, registryText('%SystemRoot%\\system32\\gone.dll'));
+    writer.set(
+      'HKLM',
+      `${BITS}\\Parameters`,
+      'ServiceDll',
+      2,
+      registryText('%SystemRoot%\\system32\\gone.dll'),
+    );
     const cheap = new Set(['ServiceItem/name', 'ServiceItem/serviceDLL']);
     const { items, problems } = await collectAll(collector, {}, cheap);
     const item = only(items, { name: 'BITS' });
@@ -212,7 +231,9 @@ describe('services of Windows', () => {
     expect(valuesOf(item, 'pathmd5sum')).to.deep.equal([]);
     expect(problems).to.deep.equal([]);
     const asked = await collectAll(collector, {}, new Set(['ServiceItem/serviceDLLmd5sum']));
-    expect(asked.problems.join('\n')).to.match(/service BITS: hash of C:\\windows\\system32\\gone\.dll: ENOENT/);
+    expect(asked.problems.join('\n')).to.match(
+      /service BITS: hash of C:\\windows\\system32\\gone\.dll: ENOENT/,
+    );
   });
 });
 
@@ -290,7 +311,9 @@ describe('this computer as Windows describes it', () => {
     const bios = Buffer.from('BOCHS - 1\0Other\0\0', 'utf16le');
     writer.set('HKLM', board, 'SystemBiosVersion', 7, bios);
     const { items, problems } = await collectAll(collector);
-    const networks = Object.values(networkInterfaces()).flatMap((all) => all ?? []).filter(({ internal }) => !internal);
+    const networks = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .filter(({ internal }) => !internal);
     const network = (property: string): string => `networkArray/networkInfo/${property}`;
     const shown: Record<string, HitAndMiss> = {
       hostname: [hostname(), `${hostname()}x`],
@@ -337,7 +360,8 @@ describe('this computer as Windows describes it', () => {
       const address = networks.find((one) => one.family === family)?.address;
       const either: HitAndMiss = [address ?? '', '203.0.113.1'];
       // A computer without addresses of a family has none to show.
-      if (address !== undefined) expectItem(items[0] as never, { [primary]: either, [network(property)]: either });
+      if (address !== undefined)
+        expectItem(items[0] as never, { [primary]: either, [network(property)]: either });
       ofNetwork[primary] = either;
       ofNetwork[network(property)] = either;
     }
@@ -364,7 +388,9 @@ describe('what Wine does not have', () => {
     expect(items).to.deep.equal([]);
     expect(problems).to.have.length(10);
     for (const problem of problems) {
-      expect(problem).to.match(/^log [\w -]+(\/Operational)?: not available here: EvtQuery failed with Windows error/);
+      expect(problem).to.match(
+        /^log [\w -]+(\/Operational)?: not available here: EvtQuery failed with Windows error/,
+      );
     }
   });
 });
@@ -378,7 +404,9 @@ describe('what only Windows tells about files', () => {
     expect(facts.owner('C:\\windows\\win.ini')).to.equal(sid);
     expect(await facts.namesOf(sid)).to.include(USER);
     expect(await facts.namesOf('S-1-5-21-1-2-3-4')).to.deep.equal([]);
-    expect(() => facts.attributes('C:\\windows\\win.in')).to.throw('GetFileAttributesW failed with Windows error 2');
+    expect(() => facts.attributes('C:\\windows\\win.in')).to.throw(
+      'GetFileAttributesW failed with Windows error 2',
+    );
     expect(() => facts.owner('C:\\windows\\win.in')).to.throw('GetFileSecurityW failed with Windows error 2');
   });
 });

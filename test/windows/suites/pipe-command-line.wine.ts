@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Server } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { callAgent } from '../../../agent/local/client.js';
+import { Quarantine } from '../../../agent/detect/quarantine/quarantine.js';
 import { startLocal, type Local } from '../../../agent/local/local.js';
 import { checkLogin } from '../../../agent/local/login/check.js';
 import { PipeListener } from '../../../agent/local/pipe-listener.js';
@@ -66,6 +67,7 @@ describe('cordon-agent isolation on Windows', function () {
       clock: systemClock,
       log: silent,
       owner: site.owner,
+      quarantine: new Quarantine({ dataDir: folder, clock: systemClock, protects: () => undefined }),
       deviceId: 'device-1',
       connected: () => false,
       tell: (event) => site.events.push(event),

@@ -2,7 +2,7 @@ import type { Collector, CollectRequest, Item } from '../../item.js';
 import { collector, type Asks } from '../collector.js';
 import { itemOf } from '../item-of.js';
 import { readInitScripts } from './init-scripts.js';
-import { programHashes, type ProgramHash } from './program-hashes.js';
+import { programHashes, type ProgramHash } from '../program-hashes.js';
 import type { Service } from './service.js';
 import { toolText, type LinuxSystem } from './system.js';
 import { parseSystemctl, SHOW_SERVICES, type LoadedService } from './systemctl.js';

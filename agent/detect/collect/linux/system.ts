@@ -13,7 +13,7 @@ export interface LinuxSystem {
   /** TCP and UDP sockets of this network namespace. */
   sockets(): Promise<readonly OwnedSocket[]>;
   /** Milliseconds since 1970 UTC. */
-  now(): number;
+  readonly now: () => number;
 }
 
 export function linuxSystem(): LinuxSystem {

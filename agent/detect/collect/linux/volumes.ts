@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Collector, CollectRequest, Item } from '../../item.js';
+import { kindOf, parseMounts, type SourcedMount } from '../../files/mounts.js';
 import { collector } from '../collector.js';
 import { itemOf, type Known } from '../item-of.js';
-import { isKernelMount, isRemoteMount, readMounts, type Mount } from './mounts.js';
 import type { SystemFiles } from './system-files.js';
 import type { LinuxSystem } from './system.js';
 
@@ -18,7 +18,8 @@ export interface VolumeSizes {
 
 /**
  * Mounted file systems, one item a mount. Types are Windows' words, as documents use them. Sizes are counted in blocks of
- * the file system; those of network file systems are not asked for, as their server may not answer.
+ * the file system; those of network file systems
+ * and of FUSE are not asked for, as whoever holds them may not answer.
  * @param sizesOf for tests
  */
 export function volumeCollector(
@@ -51,8 +52,8 @@ async function* listVolumes(
   request: CollectRequest,
 ): AsyncGenerator<Item> {
   const labels = volumeLabels(files);
-  for (const mount of readMounts(files)) {
-    if (isKernelMount(mount)) continue;
+  for (const mount of parseMounts(files.read('/proc/self/mountinfo', MOUNTS_LIMIT) ?? '')) {
+    if (kindOf(mount) === 'pseudo') continue;
     yield itemOf('VolumeItem', {
       VolumeName: labels.get(basename(mount.source)),
       Name: mount.source,
@@ -61,16 +62,23 @@ async function* listVolumes(
       FileSystemName: mount.type,
       MountPoint: mount.point,
       IsMounted: true,
-      ...(isRemoteMount(mount) ? {} : await sizes(mount, sizesOf, request)),
+      ...(mayNotAnswer(mount) ? {} : await sizes(mount, sizesOf, request)),
     });
   }
+}
+
+const MOUNTS_LIMIT = 16 * 1024 * 1024;
+
+/** Data that lies on another computer, or with a program of a user (FUSE). */
+function mayNotAnswer(mount: SourcedMount): boolean {
+  return kindOf(mount) === 'network' || /^fuse(\.|$)/.test(mount.type);
 }
 
 /** Disks count sectors of 512 bytes, whatever they are made of. */
 const SECTOR = 512;
 
 async function sizes(
-  { point }: Mount,
+  { point }: SourcedMount,
   sizesOf: (point: string) => Promise<VolumeSizes>,
   request: CollectRequest,
 ): Promise<Record<string, Known>> {
@@ -88,9 +96,9 @@ async function sizes(
   }
 }
 
-function typeOf(files: SystemFiles, mount: Mount): string {
-  if (isRemoteMount(mount)) return 'DRIVE_REMOTE';
-  if (['tmpfs', 'ramfs', 'devtmpfs'].includes(mount.type)) return 'DRIVE_RAMDISK';
+function typeOf(files: SystemFiles, mount: SourcedMount): string {
+  if (kindOf(mount) === 'network') return 'DRIVE_REMOTE';
+  if (mount.type === 'tmpfs' || mount.type === 'ramfs') return 'DRIVE_RAMDISK';
   if (mount.type === 'iso9660' || mount.type === 'udf') return 'DRIVE_CDROM';
   // A partition has no mark of its own; that of its disk is one folder above it.
   const block = `/sys/dev/block/${mount.device}`;

@@ -89,7 +89,15 @@ async function neighbourCalls(): Promise<NeighbourCalls> {
 }
 
 /** Names of NL_NEIGHBOR_STATE in the order of their numbers. */
-export const NEIGHBOUR_STATES = ['Unreachable', 'Incomplete', 'Probe', 'Delay', 'Stale', 'Reachable', 'Permanent'];
+export const NEIGHBOUR_STATES = [
+  'Unreachable',
+  'Incomplete',
+  'Probe',
+  'Delay',
+  'Stale',
+  'Reachable',
+  'Permanent',
+];
 /** IANA's numbers of kinds of interfaces that computers have. */
 const INTERFACE_TYPES: ReadonlyMap<number, string> = new Map([
   [6, 'Ethernet'],

@@ -135,7 +135,17 @@ export async function eventLogCalls(library?: string): Promise<EventLogCalls> {
             if (opened === null) return '';
             const text = Buffer.alloc(2 * LONGEST_MESSAGE);
             const { length } = text;
-            const told = format(opened, event, 0, 0, null, CONSTANTS.EvtFormatMessageEvent, length / 2, text, used);
+            const told = format(
+              opened,
+              event,
+              0,
+              0,
+              null,
+              CONSTANTS.EvtFormatMessageEvent,
+              length / 2,
+              text,
+              used,
+            );
             return told === 0 ? '' : text.toString('utf16le', 0, 2 * used[0]).replace(/\0+$/, '');
           },
         };

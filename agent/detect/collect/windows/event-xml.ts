@@ -1,4 +1,4 @@
-import { parser } from 'sax';
+import sax from 'sax';
 
 /** An event as Windows renders it in XML (schema `events/event`). */
 export interface WindowsEvent {
@@ -31,13 +31,15 @@ export function readEvent(xml: string): WindowsEvent {
   const data: string[] = [];
   const path: string[] = [];
   let text = '';
-  const reader = parser(true, { trim: false, normalize: false });
+  const reader = sax.parser(true, { trim: false, normalize: false });
   reader.onerror = (error) => {
     throw error;
   };
   reader.onopentag = ({ name, attributes: given }) => {
     path.push(name);
     text = '';
+    // What sources add is anything, in names that may be the same.
+    if (path[1] !== 'System') return;
     for (const [attribute, value] of Object.entries(given))
       attributes.set(`${name}@${attribute}`, String(value));
   };
@@ -48,7 +50,6 @@ export function readEvent(xml: string): WindowsEvent {
   reader.oncdata = add;
   reader.onclosetag = (name) => {
     path.pop();
-    // What sources add is anything: only the leaves of the system's part have a meaning of their own.
     if (path.at(-1) === 'System') texts.set(name, text);
     else if (path.includes('EventData') || path.includes('UserData')) {
       if (text.trim() !== '') data.push(text);

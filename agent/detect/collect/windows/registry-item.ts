@@ -24,8 +24,12 @@ const PROFILES = 'SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList';
  * Keys and values of the registry: those of `fixedPlaces`, and those that documents name. Each key is an item of type
  * `REG_KEY`, and each of its values another one.
  * @param open calls to the registry; default: that of this computer
+ * @param mostKeys keys that one scan reads at most, for tests
  */
-export function registryCollector(open: () => Promise<RegistryCalls> = registryCalls): Collector {
+export function registryCollector(
+  open: () => Promise<RegistryCalls> = registryCalls,
+  mostKeys = MOST_KEYS,
+): Collector {
   return collector({
     type: 'RegistryItem',
     properties: [
@@ -43,15 +47,19 @@ export function registryCollector(open: () => Promise<RegistryCalls> = registryC
     ],
     most: MOST_ITEMS,
     list: async function* (request) {
-      yield* collectRegistry(await orNotHere(open()), request);
+      yield* collectRegistry(await orNotHere(open()), request, mostKeys);
     },
   });
 }
 
-async function* collectRegistry(calls: RegistryCalls, request: CollectRequest): AsyncGenerator<Item> {
+async function* collectRegistry(
+  calls: RegistryCalls,
+  request: CollectRequest,
+  mostKeys: number,
+): AsyncGenerator<Item> {
   const users = hives(calls, request);
   tellUnloaded(calls, request, users);
-  const walk = new Walk(calls, request);
+  const walk = new Walk(calls, request, mostKeys);
   for (const place of [...fixedPlaces(users), ...named(request, users)]) yield* walk.from(place);
 }
 
@@ -118,6 +126,7 @@ class Walk {
   constructor(
     private readonly calls: RegistryCalls,
     private readonly request: CollectRequest,
+    private readonly mostKeys: number,
   ) {
     this.wantsOwner = request.terms.has('RegistryItem/Username');
   }
@@ -126,7 +135,7 @@ class Walk {
     const folded = `${root}\\${path}`.toUpperCase();
     const before = this.seen.get(folded);
     if (this.request.signal.aborted || (before ?? -1) >= depth) return;
-    if (this.keys >= MOST_KEYS) {
+    if (this.keys >= this.mostKeys) {
       this.tellFull(`${root}\\${path}`);
       return;
     }
@@ -146,7 +155,7 @@ class Walk {
     this.full = true;
     this.request.problem(
       place,
-      `more than ${MOST_KEYS} keys: this one and those behind it are not looked at`,
+      `more than ${this.mostKeys} keys: this one and those behind it are not looked at`,
     );
   }
 

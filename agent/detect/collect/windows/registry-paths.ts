@@ -9,7 +9,7 @@ export interface KeyNames {
 
 /**
  * A key by its names: whole; as a 32-bit program sees it, without `WOW6432Node`; as its user sees it, below
- * `HKEY_CURRENT_USER`. Hives are written as the root alone, or as the root with what is mounted below it.
+ * `HKEY_CURRENT_USER`; kinds of files and classes below `HKEY_CLASSES_ROOT`. Hives are written as the root alone, or as the root with what is mounted below it.
  */
 export function keyNames(root: RootKey, path: string): KeyNames {
   const seen = [{ root: root as string, path }, ...otherViews(root, path)];
@@ -30,11 +30,17 @@ export function keyNames(root: RootKey, path: string): KeyNames {
 function otherViews(root: RootKey, path: string): { root: string; path: string }[] {
   const [first = '', second = '', ...rest] = path.split('\\');
   if (root === 'HKEY_USERS') {
-    return isPerson(first) && second !== ''
-      ? [{ root: 'HKEY_CURRENT_USER', path: [second, ...rest].join('\\') }]
-      : [];
+    if (!isPerson(first) || second === '') return [];
+    return [{ root: 'HKEY_CURRENT_USER', path: [second, ...rest].join('\\') }, ...classes(second, ...rest)];
   }
-  return second.toUpperCase() === 'WOW6432NODE' ? [{ root, path: [first, ...rest].join('\\') }] : [];
+  const isSmall = second.toUpperCase() === 'WOW6432NODE';
+  const small = isSmall ? [{ root, path: [first, ...rest].join('\\') }] : [];
+  return [...small, ...classes(first, ...(isSmall ? rest : [second, ...rest]))];
+}
+
+function classes(hive: string, folder = '', ...rest: readonly string[]): { root: string; path: string }[] {
+  const areClasses = hive.toUpperCase() === 'SOFTWARE' && folder.toUpperCase() === 'CLASSES';
+  return areClasses && rest.length > 0 ? [{ root: 'HKEY_CLASSES_ROOT', path: rest.join('\\') }] : [];
 }
 
 /** Whether a hive below HKEY_USERS is that of an account: not `.DEFAULT`, not the classes of one. */

@@ -1,3 +1,4 @@
+import { splitHive } from '../../../../shared/ioc/registry-hives.js';
 import type { RootKey } from './registry-calls.js';
 
 /** A key that is read, and how far below it. */
@@ -104,42 +105,42 @@ const NAMED_DEPTH = 2;
  * @param users hives below HKEY_USERS
  */
 export function namedPlaces(literal: string, users: readonly string[]): Place[] {
-  const [first = '', ...rest] = literal.split('\\').filter((part) => part !== '');
-  if (first === '') return [];
-  const below = rest.join('\\');
-  return rootsOf(first, below, users).flatMap(({ root, path }) => {
-    const above = path.split('\\').slice(0, -1).join('\\');
-    const named: Place = { root, path, depth: NAMED_DEPTH };
+  const { hive, key } = splitHive(literal.replace(/^\\+/, ''));
+  const path = key
+    .split('\\')
+    .filter((part) => part !== '')
+    .join('\\');
+  if (path === '') return [];
+  return rootsOf(hive, path, users).flatMap((named) => {
+    const above = named.path.split('\\').slice(0, -1).join('\\');
+    const below: Place = { ...named, depth: NAMED_DEPTH };
     // A user's hive as such, or all of them, is no name of a key.
-    const isWhole = above === '' || (root === 'HKEY_USERS' && !above.includes('\\'));
-    return isWhole ? [named] : [named, { root, path: above, depth: 0 }];
+    const isWhole = above === '' || (named.root === 'HKEY_USERS' && !above.includes('\\'));
+    return isWhole ? [below] : [below, { ...named, path: above, depth: 0 }];
   });
 }
 
-function rootsOf(first: string, below: string, users: readonly string[]): Omit<Place, 'depth'>[] {
-  const machine = (path: string): Omit<Place, 'depth'>[] =>
-    path === '' ? [] : views(path).map((seen) => ({ root: 'HKEY_LOCAL_MACHINE', path: seen }));
-  const ofUsers = (path: string): Omit<Place, 'depth'>[] =>
-    path === '' ? [] : users.map((user) => ({ root: 'HKEY_USERS', path: `${user}\\${path}` }));
-  switch (first.toUpperCase()) {
+type Root = Omit<Place, 'depth'>;
+
+function rootsOf(hive: string | undefined, path: string, users: readonly string[]): Root[] {
+  const machine = (below: string): Root[] =>
+    views(below).map((seen) => ({ root: 'HKEY_LOCAL_MACHINE', path: seen }));
+  const ofUsers = (below: string): Root[] =>
+    users.map((user) => ({ root: 'HKEY_USERS', path: `${user}\\${below}` }));
+  switch (hive) {
     case 'HKEY_LOCAL_MACHINE':
-    case 'HKLM':
-      return machine(below);
+      return machine(path);
     case 'HKEY_USERS':
-    case 'HKU':
-      return below === '' ? [] : [{ root: 'HKEY_USERS', path: below }];
+      return [{ root: 'HKEY_USERS', path }];
     case 'HKEY_CURRENT_USER':
-    case 'HKCU':
-      return ofUsers(below);
+      return ofUsers(path);
     case 'HKEY_CLASSES_ROOT':
-    case 'HKCR':
-      return below === ''
-        ? []
-        : [...machine(`SOFTWARE\\Classes\\${below}`), ...ofUsers(`Software\\Classes\\${below}`)];
-    default: {
-      const path = below === '' ? first : `${first}\\${below}`;
+      return [...machine(`SOFTWARE\\Classes\\${path}`), ...ofUsers(`Software\\Classes\\${path}`)];
+    case 'HKEY_CURRENT_CONFIG':
+      return machine(`SYSTEM\\CurrentControlSet\\Hardware Profiles\\Current\\${path}`);
+    default:
       // One word is part of a name; no key lies at the top with it.
-      if (below === '') return [];
+      if (!path.includes('\\')) return [];
       return [
         ...machine(path),
         ...machine(`SOFTWARE\\${path}`),
@@ -147,7 +148,6 @@ function rootsOf(first: string, below: string, users: readonly string[]): Omit<P
         ...ofUsers(path),
         ...ofUsers(`Software\\${path}`),
       ];
-    }
   }
 }
 

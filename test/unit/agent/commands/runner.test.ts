@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CommandJournal } from '../../../../agent/commands/journal.js';
-import { CommandRunner, type Work } from '../../../../agent/commands/runner.js';
+import type { Work } from '../../../../agent/commands/job.js';
+import { CommandRunner } from '../../../../agent/commands/runner.js';
 import { CommandOrder, type CommandUpdate } from '../../../../shared/gen/cordon/v1/agent_service.js';
 import { CommandResult, CommandState, type CommandSpec } from '../../../../shared/gen/cordon/v1/command.js';
 import { toDuration, toTimestamp } from '../../../../shared/time.js';
@@ -23,9 +24,12 @@ describe('the command runner', () => {
 
   const work: Work = ({ work: what }: CommandSpec) =>
     what?.$case === 'selfTest'
-      ? () => {
-          runs += 1;
-          return new Promise((resolve, reject) => ((finish = resolve), (fail = reject)));
+      ? {
+          kind: 'short',
+          run: () => {
+            runs += 1;
+            return new Promise((resolve, reject) => ((finish = resolve), (fail = reject)));
+          },
         }
       : undefined;
   function start(): void {

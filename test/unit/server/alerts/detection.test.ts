@@ -12,7 +12,7 @@ const BOMB = '\u{1f4a3}';
 /** Whatever a device says: parts of the message, as deep as need be. */
 const kept = (said: object): DetectionFound => {
   const whole: object = { source: 'ioc-scan', ruleId: 'rule', ...said };
-  return keptDetection(DetectionFound.fromPartial(whole as Partial<DetectionFound>));
+  return keptDetection(DetectionFound.fromPartial(whole));
 };
 const keptMatch = (said: object): IocMatch => {
   const { iocMatch } = kept({ iocMatch: said });

@@ -20,7 +20,7 @@ import { Exporter, type ExporterDeps } from '../../../../server/events/exporter.
 import type { Sink } from '../../../../server/events/sink.js';
 import { startExport } from '../../../../server/events/start-export.js';
 import { StreamConnection } from '../../../../server/events/stream-connection.js';
-import { appendAudit } from '../../../../server/store/audit.js';
+import { appendAudit, appendAudits } from '../../../../server/store/audit.js';
 import { Store } from '../../../../server/store/store.js';
 import { systemClock, type Clock } from '../../../../shared/clock.js';
 import type { Event } from '../../../../shared/gen/cordon/v1/event_service.js';
@@ -249,12 +249,30 @@ describe('the export of events', () => {
     it('ends at once while a receiver does not read', async () => {
       const receiver = await StreamReceiver.open();
       receiver.stall();
-      await happen(500, 'x'.repeat(2000));
-      const stop = await start({ event_syslog: `tcp://127.0.0.1:${receiver.port}` });
+      const entry = { occurredAt: 0, actor: 'ada', action: 'api_token.create', reason: 'x'.repeat(7500) };
+      const entries = Array.from({ length: 500 }, () => entry);
+      await store.write((tx) => appendAudits(tx, entries));
+      const event_syslog = `tcp://127.0.0.1:${receiver.port}`;
+      const stop = await start({ event_syslog });
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      expect(await readCursor(store.read, `event_syslog ${event_syslog}`), 'it waits').to.equal(0);
+      const before = Date.now();
+      await stop();
+      expect(Date.now() - before).to.be.lessThan(1_000);
+      await receiver.stop();
+    });
+
+    it('ends at once while it connects', async () => {
+      const receiver = await StreamReceiver.open();
+      receiver.stall();
+      await happen(1);
+      // A handshake that a receiver of plain TCP never answers.
+      const stop = await start({ event_syslog: `tls://127.0.0.1:${receiver.port}` });
       await new Promise((resolve) => setTimeout(resolve, 100));
       const before = Date.now();
       await stop();
       expect(Date.now() - before).to.be.lessThan(1_000);
+      expect(warnings()).to.deep.equal([]);
       await receiver.stop();
     });
 
@@ -263,7 +281,8 @@ describe('the export of events', () => {
       receiver.stall();
       const clock = new FakeClock();
       const target = { transport: 'tcp' as const, host: '127.0.0.1', port: receiver.port };
-      const connection = await StreamConnection.open(target, undefined, clock);
+      const connection = new StreamConnection(target, undefined, clock);
+      await connection.opened();
       const written = connection.write(Buffer.alloc(64 * 1024 * 1024)).catch((error: Error) => error.message);
       await new Promise((resolve) => setTimeout(resolve, 50));
       clock.advance(29_999);
@@ -281,7 +300,7 @@ describe('the export of events', () => {
       const receiver = await StreamReceiver.open();
       receiver.stall();
       const target = { transport: 'tls' as const, host: '127.0.0.1', port: receiver.port };
-      const opened = StreamConnection.open(target, undefined, clock).then(
+      const opened = new StreamConnection(target, undefined, clock).opened().then(
         () => '',
         (error: Error) => error.message,
       );

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import type { Collector, CollectRequest, Item, Value } from '../../../../../agent/detect/item.js';
 import { parseIoc } from '../../../../../shared/ioc/parse.js';
+import { KeptSets } from '../../../../../agent/detect/match/kept-sets.js';
+import { Matcher } from '../../../../../agent/detect/match/matcher.js';
 import { lookUpTerm, type ValueKind } from '../../../../../shared/ioc/terms.js';
-import { holdsFor } from './holds-for.js';
 
 /** What is known of a real thing without asking the collector: the value itself, or how to tell that it is right. */
 export type Known = Value | ((value: Value) => boolean);
@@ -42,20 +43,27 @@ export function checkTerm(term: string, { item, known: all }: RealThing): void {
   expect(matches(term, near, item), `${term} is ${String(near)}`).to.equal(false);
 }
 
-/** Whether an OpenIOC document of one term, read by the parser, matches an item. */
+/** Whether an OpenIOC document of one term, read by the parser, matches an item, asked of the matcher. */
 function matches(term: string, value: Value, item: Item): boolean {
-  const document = parseIoc(Buffer.from(openIoc(term, contentOf(kindOf(term), value))));
+  const document = parseIoc(Buffer.from(openIocAbout(term, value)));
   expect(document.problems, `${term} can be looked for`).to.deep.equal([]);
-  const [group] = document.root.children;
-  const node = group?.kind === 'group' ? group.children[0] : group;
-  if (node?.kind !== 'term') throw new Error('the document has no term');
-  return (item.values.get(node.term) ?? []).some((found) => holdsFor(node.test, found));
+  const unexpected = (_document: unknown, detail: string): void => expect.fail(detail);
+  const matcher = new Matcher([{ hash: 'ab', document }], new Set(), new KeptSets(), unexpected);
+  return matcher.matchesOf(matcher.of(item.type), item).length > 0;
 }
 
-function openIoc(term: string, content: string): string {
-  const text = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+/**
+ * OpenIOC document of one term, which asks for a value.
+ * @param id of the document
+ */
+export function openIocAbout(
+  term: string,
+  value: Value,
+  id = '5a3c0d8e-0000-4000-8000-000000000001',
+): string {
+  const text = contentOf(kindOf(term), value).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
   return `<?xml version="1.0" encoding="utf-8"?>
-<OpenIOC xmlns="http://openioc.org/schemas/OpenIOC_1.1" id="5a3c0d8e-0000-4000-8000-000000000001">
+<OpenIOC xmlns="http://openioc.org/schemas/OpenIOC_1.1" id="${id}">
   <metadata><short_description>One term</short_description></metadata>
   <criteria><Indicator id="1" operator="OR"><IndicatorItem id="2" condition="is" preserve-case="true" negate="false">
     <Context document="${term.split('/', 1)[0]}" search="${term}" type="mir" /><Content type="string">${text}</Content>
@@ -74,7 +82,7 @@ function contentOf(kind: ValueKind, value: Value): string {
 }
 
 /** Another value of the same kind that the item does not have. */
-function nearMiss(term: string, value: Value, values: readonly Value[]): Value {
+export function nearMiss(term: string, value: Value, values: readonly Value[]): Value {
   for (let step = 1; ; step += 1) {
     const near = changed(kindOf(term), value, step);
     if (!values.includes(near)) return near;

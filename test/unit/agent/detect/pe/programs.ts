@@ -117,9 +117,9 @@ export interface Layout {
   /** Place of the COFF header, behind `PE\0\0`. */
   readonly coff: number;
   /** Place of the address and the size of a table: 0 exports, 1 imports, 2 resources, 4 signatures. */
-  directory(index: number): number;
+  readonly directory: (index: number) => number;
   /** Place in the file of what is at an address. */
-  offsetOf(address: number): number;
+  readonly offsetOf: (address: number) => number;
 }
 
 export function layoutOf(path: string): Layout {

@@ -15,10 +15,17 @@ import fc from 'fast-check';
 import type { Item, Value } from '../../../../../agent/detect/item.js';
 import { versionStrings } from '../../../../../agent/detect/pe/version-info.js';
 import { PE_TERMS, readPe } from '../../../../../agent/detect/pe/read-pe.js';
+import { itNeeding } from '../../../../net/site/it-needing.js';
 import { itTellsEveryTerm } from '../collect/term-check.js';
 import { buildPrograms, CAN_BUILD, layoutOf, VERSION, type Layout, type Programs } from './programs.js';
 
 type Found = ReadonlyMap<string, readonly Value[]> | undefined;
+
+if (!CAN_BUILD) {
+  itNeeding({ met: false, why: 'there is no gcc-mingw-w64-x86-64' }, 'reads programs for Windows', () =>
+    Promise.resolve(),
+  );
+}
 
 (CAN_BUILD ? describe : describe.skip)('reading programs for Windows', function () {
   let folder: string;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseSs } from '../../../../../agent/enforce/ss/parse-ss.js';
+import { parseSockets, parseSs } from '../../../../../agent/enforce/ss/parse-ss.js';
 import { TransportProtocol } from '../../../../../shared/gen/cordon/v1/network.js';
 
 describe('reading ss', () => {
@@ -44,5 +44,18 @@ describe('reading ss', () => {
     expect(
       parseSs('\nraw UNCONN 0 0 0.0.0.0:1 0.0.0.0:*\nnonsense\ntcp ESTAB 0 0 here there\n'),
     ).to.deep.equal([]);
+  });
+});
+
+describe('reading ss with all owners', () => {
+  it('names every process of a socket once', () => {
+    const [shared, unowned] = parseSockets(
+      'tcp LISTEN 0 511 *:80 *:* users:(("nginx",pid=9,fd=3),("nginx",pid=9,fd=4),("my (app)",pid=10,fd=3))\ntcp ESTAB 0 0 10.0.0.1:1 10.0.0.2:2\n',
+    );
+    expect(shared?.owners).to.deep.equal([
+      { pid: 9, name: 'nginx' },
+      { pid: 10, name: 'my (app)' },
+    ]);
+    expect(unowned?.owners).to.deep.equal([]);
   });
 });
