@@ -17,7 +17,6 @@ import { IocDocument } from '../../shared/gen/cordon/v1/ioc.js';
 import { Role } from '../../shared/gen/cordon/v1/operator_service.js';
 import { MAX_DOCUMENT_BYTES } from '../../shared/ioc/limits.js';
 import { toTimestamp } from '../../shared/time.js';
-import type { Description } from '../ioc/describe-document.js';
 import {
   documentContent,
   findDocument,
@@ -61,7 +60,7 @@ function upload({
 }: IocDocumentServiceDeps): Mutation<
   UploadIocDocumentRequest,
   UploadIocDocumentResponse,
-  Description | undefined
+  IocDocument | undefined
 > {
   return {
     kind: 'mutation',
@@ -69,15 +68,17 @@ function upload({
     prepare: async (_caller, { fileName, content }) => {
       requireFileName(fileName);
       requireContent(content);
-      const known = await findDocuments(store.read, [digest('sha256', content)]);
-      if (known.length > 0) return undefined;
-      return readDocument({ content, fileName, now: clock.wall() }, 'content');
-    },
-    run: async (tx, caller, { fileName, content, requestId }, description) => {
       const hash = digest('sha256', content, 'buffer');
+      const known = await findDocuments(store.read, [hash.toString('hex')]);
+      if (known.length > 0) return undefined;
+      const source = { hash, fileName, sizeBytes: content.length };
+      return readDocument({ content, source, now: clock.wall() }, 'content');
+    },
+    run: async (tx, caller, { fileName, content, requestId }, read) => {
+      const hash = digest('sha256', content);
       const now = clock.wall();
-      const known = await findDocument(tx, hash.toString('hex'));
-      const document = known ?? made(hash, fileName, content, description, caller.operatorName, now);
+      const known = await findDocument(tx, hash);
+      const document = known ?? uploaded(read, caller.operatorName, now);
       if (!known) {
         const problem = await noRoomFor(tx, content.length);
         if (problem !== undefined) {
@@ -94,7 +95,7 @@ function upload({
         actor: caller.operatorName,
         action: 'ioc_document.upload',
         details: {
-          hash: hash.toString('hex'),
+          hash,
           document_id: document.documentId,
           display_name: document.displayName,
           file_name: fileName,
@@ -108,30 +109,14 @@ function upload({
   };
 }
 
-function made(
-  hash: Buffer,
-  fileName: string,
-  content: Uint8Array,
-  description: Description | undefined,
-  uploadedBy: string,
-  now: number,
-): IocDocument {
-  // It was there before the transaction, and somebody has deleted it since.
-  if (!description) {
-    throw new CordonError(
-      status.ABORTED,
-      ErrorReason.ERROR_REASON_ETAG_MISMATCH,
-      'the document was deleted by somebody else meanwhile; upload it again',
-    );
-  }
-  return {
-    ...description,
-    hash,
-    fileName,
-    sizeBytes: BigInt(content.length),
-    uploadedBy,
-    uploadedAt: toTimestamp(now),
-  };
+/** @param read absent: it was there before the transaction, and somebody has deleted it since */
+function uploaded(read: IocDocument | undefined, uploadedBy: string, now: number): IocDocument {
+  if (read) return { ...read, uploadedBy, uploadedAt: toTimestamp(now) };
+  throw new CordonError(
+    status.ABORTED,
+    ErrorReason.ERROR_REASON_ETAG_MISMATCH,
+    'the document was deleted by somebody else meanwhile; upload it again',
+  );
 }
 
 function get(db: Reader): Query<GetIocDocumentRequest, GetIocDocumentResponse> {

@@ -3,7 +3,7 @@ import { CordonError, invalid } from '../../shared/errors.js';
 import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { IocDocument } from '../../shared/gen/cordon/v1/ioc.js';
 import type { IocScanTask } from '../../shared/gen/cordon/v1/task.js';
-import { MAX_TASK_BYTES } from '../../shared/ioc/limits.js';
+import { chooseTaskDocuments, type TaskDocument } from '../../shared/ioc/task-documents.js';
 import { findDocuments } from '../ioc/documents.js';
 import type { Reader } from '../store/store.js';
 import { SCAN_TASK } from './ioc-scan-input.js';
@@ -38,12 +38,10 @@ export async function requireDocuments(db: Reader, hashes: readonly Buffer[]): P
       },
     );
   }
-  const bytes = found.reduce((sum, row) => sum + row.size_bytes, 0);
-  if (bytes > MAX_TASK_BYTES) {
-    const description = `must take at most ${MAX_TASK_BYTES} bytes together; they take ${bytes}`;
-    throw invalid([{ field: FIELD, description }]);
-  }
-  return found.map((row) => IocDocument.decode(row.document_proto));
+  const documents = found.map((row) => IocDocument.decode(row.document_proto));
+  const { tooLarge } = chooseTaskDocuments(documents.map(taskDocument));
+  if (tooLarge !== undefined) throw invalid([{ field: FIELD, description: tooLarge }]);
+  return documents;
 }
 
 /** The same hashes, each once, in the order in which they came. */
@@ -74,17 +72,23 @@ function responseHints({ response }: IocScanTask): string[] {
 }
 
 function sameIds(documents: readonly IocDocument[]): string[] {
-  const first = new Map<string, IocDocument>();
-  return documents.flatMap((document) => {
-    const earlier = first.get(document.documentId);
-    if (!earlier || document.documentId === '') {
-      first.set(document.documentId, document);
-      return [];
-    }
-    return [
-      `${named(document)} has the same id ${document.documentId} as ${named(earlier)}: only the first of them counts`,
-    ];
+  const { used, dropped } = chooseTaskDocuments(documents.map(taskDocument));
+  const first = new Map(used.map(({ id, document }) => [id.toLowerCase(), document]));
+  return dropped.map(({ document: { id, document } }) => {
+    const other = first.get(id.toLowerCase());
+    const same = `has the same id ${id} as ${other ? named(other) : 'another'}`;
+    return `${named(document)} ${same}: only the first of them counts`;
   });
+}
+
+/** A document as the choice among those of a task sees it. */
+function taskDocument(document: IocDocument): TaskDocument & { readonly document: IocDocument } {
+  return {
+    hash: document.hash.toString('hex'),
+    id: document.documentId,
+    sizeBytes: Number(document.sizeBytes),
+    document,
+  };
 }
 
 /** Records of documents without their problems say how many there are. */

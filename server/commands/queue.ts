@@ -7,7 +7,7 @@ import { ErrorReason } from '../../shared/gen/cordon/v1/error.js';
 import { newId } from '../../shared/ids.js';
 import { toDuration, toTimestamp } from '../../shared/time.js';
 import { bounded } from '../desired/bounded.js';
-import { inChunks } from '../store/chunks.js';
+import { chunksInTurns } from '../store/chunks.js';
 import type { CommandsTable } from '../store/schema.js';
 import type { Reader, Tx } from '../store/store.js';
 import { expireOverdue } from './endings.js';
@@ -91,7 +91,7 @@ export async function countUnfinished(
   deviceIds: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
-  for (const chunk of inChunks(deviceIds)) {
+  for await (const chunk of chunksInTurns(deviceIds)) {
     const rows = await db
       .selectFrom('commands')
       .select((row) => ['device_id', row.fn.countAll<number>().as('count')])

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { invalid } from '../../shared/errors.js';
 import { FewAtATime } from '../../shared/few-at-a-time.js';
-import type { Description } from './describe-document.js';
+import type { IocDocument } from '../../shared/gen/cordon/v1/ioc.js';
 import type { ReadingAnswer, ReadingOrder } from './reading-thread.js';
 
 /** Longest time for one document, milliseconds: below the deadline of the call that waits for it. */
@@ -16,14 +16,15 @@ const few = new FewAtATime(AT_ONCE);
 /**
  * Reads an indicator document in a thread of its own: a large one takes seconds of a processor, during which every stream
  * would stand still, and one made to take for ever, or all memory, ends with the thread.
+ * @returns the contract's view of it; who uploaded it and when is left open
  * @param field path of the content in the request, for the error
  * @throws CordonError INVALID_FIELD when the document cannot be used, with the line if there is one
  */
-export async function readDocument(order: ReadingOrder, field: string): Promise<Description> {
+export async function readDocument(order: ReadingOrder, field: string): Promise<IocDocument> {
   const answer = await few.run(() => inThread(order));
   switch (answer.kind) {
     case 'described':
-      return answer.description;
+      return { ...answer.document, hash: Buffer.from(order.source.hash) };
     case 'refused':
       throw invalid([{ field, description: answer.message }]);
   }

@@ -137,7 +137,7 @@ function transportOf(call: Call): Transport {
   let ended = false;
   return {
     peer: call.getPeer(),
-    send: (message, written) => call.write(message, () => written?.()),
+    send: (message, written) => (written ? call.write(message, () => written()) : call.write(message)),
     onWritable: (listener) => void call.on('drain', listener),
     end: (ending) => {
       if (ended) return;

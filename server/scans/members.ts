@@ -1,7 +1,7 @@
 import { ConnectionState, DeviceFilter, IsolationFilter } from '../../shared/gen/cordon/v1/device.js';
 import { readFilter, selectDevices } from '../api/device-filter.js';
 import { loadGroups } from '../groups/tree.js';
-import { inChunks } from '../store/chunks.js';
+import { chunksInTurns } from '../store/chunks.js';
 import type { Reader } from '../store/store.js';
 import type { StartingDevice } from './starts.js';
 import { decodeTask, type ScanTaskRow } from './tasks.js';
@@ -26,7 +26,7 @@ export async function membersOf(
 ): Promise<ReadonlyMap<string, StartingDevice>> {
   const members = new Map<string, StartingDevice>();
   const groups = await groupsOf(db, row);
-  for (const chunk of ids ? inChunks(ids) : [undefined]) {
+  for await (const chunk of ids ? chunksInTurns(ids) : [undefined]) {
     const chosen =
       row.scope_kind === 'filter' ? await selected(db, row, isOnline, { ids: chunk, planned }) : undefined;
     let query = db.selectFrom('devices').select(['id', 'time_zone', 'group_id']).where('banned', '=', 0);

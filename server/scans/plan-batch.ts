@@ -1,6 +1,6 @@
 import { UNFINISHED_BOUND, countUnfinished } from '../commands/queue.js';
 import { appendAudits, type AuditEntry } from '../store/audit.js';
-import { inChunks } from '../store/chunks.js';
+import { chunksInTurns } from '../store/chunks.js';
 import type { Reader, Tx } from '../store/store.js';
 import { decide, type Plan } from './decide.js';
 import { membersOf } from './members.js';
@@ -61,7 +61,7 @@ export async function planBatch(
     await addRuns(tx, row, make, now);
   }
   await keepPlans(tx, row.id, kept);
-  for (const chunk of inChunks(dropped)) {
+  for await (const chunk of chunksInTurns(dropped)) {
     await tx
       .deleteFrom('ioc_scan_plans')
       .where('task_id', '=', row.id)
@@ -99,7 +99,7 @@ export async function loadPlans(
   deviceIds?: readonly string[],
 ): Promise<ReadonlyMap<string, Plan>> {
   const plans = new Map<string, Plan>();
-  for (const chunk of deviceIds ? inChunks(deviceIds) : [undefined]) {
+  for await (const chunk of deviceIds ? chunksInTurns(deviceIds) : [undefined]) {
     let query = db.selectFrom('ioc_scan_plans').selectAll().where('task_id', '=', taskId);
     if (chunk) query = query.where('device_id', 'in', chunk);
     for (const row of await query.execute()) {
@@ -119,7 +119,7 @@ async function keepPlans(
   taskId: string,
   plans: readonly { readonly deviceId: string; readonly plan: Plan }[],
 ): Promise<void> {
-  for (const chunk of inChunks(plans)) {
+  for await (const chunk of chunksInTurns(plans)) {
     await tx
       .insertInto('ioc_scan_plans')
       .values(

@@ -1,6 +1,7 @@
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import { every } from '../../shared/periodic.js';
+import { aTurn } from '../store/chunks.js';
 import type { Store } from '../store/store.js';
 import type { Plan } from './decide.js';
 import { membersOf } from './members.js';
@@ -115,9 +116,12 @@ export class Planner {
   private async planAll(row: ScanTaskRow): Promise<void> {
     const { read } = this.deps.store;
     const plans = await loadPlans(read, row.id);
+    await aTurn();
     const runs = await openRuns(read, row.id);
+    await aTurn();
     const planned = new Set([...plans.keys(), ...runs.keys()]);
     const members = await membersOf(read, row, this.deps.isOnline, { ids: undefined, planned });
+    await aTurn();
     const { hasTimes } = startsOf(row);
     const isCurrent = (plan: Plan | undefined, timeZone: string): boolean =>
       plan ? plan.version === Number(row.version) && plan.timeZone === timeZone : !hasTimes;

@@ -2,7 +2,7 @@ import type { Insertable } from 'kysely';
 import { newId } from '../../shared/ids.js';
 import { newCommandRow } from '../commands/queue.js';
 import { BEGUN } from '../commands/command-rows.js';
-import { inChunks } from '../store/chunks.js';
+import { chunksInTurns } from '../store/chunks.js';
 import type { CommandsTable } from '../store/schema.js';
 import type { Reader, Tx } from '../store/store.js';
 import type { OpenRun, WantedRun } from './decide.js';
@@ -15,7 +15,7 @@ export async function openRuns(
   deviceIds?: readonly string[],
 ): Promise<ReadonlyMap<string, readonly OpenRun[]>> {
   const found = new Map<string, OpenRun[]>();
-  for (const chunk of deviceIds ? inChunks(deviceIds) : [undefined]) {
+  for await (const chunk of deviceIds ? chunksInTurns(deviceIds) : [undefined]) {
     let query = db
       .selectFrom('commands')
       .select([
@@ -80,7 +80,7 @@ export async function addRuns(
       scheduled: requestedBy === undefined ? 1 : 0,
     }),
   );
-  for (const chunk of inChunks(rows)) await tx.insertInto('commands').values(chunk).execute();
+  for await (const chunk of chunksInTurns(rows)) await tx.insertInto('commands').values(chunk).execute();
   return rows.map(({ id }) => id);
 }
 
@@ -88,7 +88,7 @@ export async function addRuns(
  * Takes runs back: one that no device has had is gone at once, any other as soon as the device agrees.
  */
 export async function withdrawRuns(tx: Tx, ids: readonly string[]): Promise<void> {
-  for (const chunk of inChunks(ids)) {
+  for await (const chunk of chunksInTurns(ids)) {
     await tx.deleteFrom('commands').where('id', 'in', chunk).where('delivery_attempts', '=', 0).execute();
     await tx
       .updateTable('commands')

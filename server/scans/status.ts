@@ -51,12 +51,17 @@ export async function scanStatus(db: Reader, taskId: string, now: number): Promi
     .where('state', 'in', UNFINISHED)
     .where('not_before', '>', now)
     .executeTakeFirstOrThrow();
+  const { alerts } = await db
+    .selectFrom('alerts')
+    .select((row) => row.fn.countAll<number>().as('alerts'))
+    .where('task_id', '=', taskId)
+    .executeTakeFirstOrThrow();
   return {
     nextStart: next === null ? undefined : toTimestamp(Number(next)),
     waiting: count('waiting'),
     running: count('running'),
     succeeded: count('succeeded'),
     failed: count('failed'),
-    alerts: 0,
+    alerts: Number(alerts),
   };
 }

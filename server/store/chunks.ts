@@ -10,3 +10,19 @@ export function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {
     yield items.slice(start, start + ROWS_PER_STATEMENT);
   }
 }
+
+/**
+ * The same pieces, with everything else that the event loop has to do in between: the statements of one transaction follow
+ * each other without a pause otherwise, and thousands of rows would hold up every stream.
+ */
+export async function* chunksInTurns<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (const chunk of inChunks(items)) {
+    yield chunk;
+    await aTurn();
+  }
+}
+
+/** Lets the event loop do what else it has to. */
+export function aTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

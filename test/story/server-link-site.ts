@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { DesiredState } from '../../shared/gen/cordon/v1/agent_service.js';
-import { ApplyStatus, ConnectRequest } from '../../shared/gen/cordon/v1/agent_service.js';
+import { ApplyStatus, ConnectRequest, type Capability } from '../../shared/gen/cordon/v1/agent_service.js';
+import { HostFacts } from '../../shared/gen/cordon/v1/device.js';
 import { IsolationState, ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
 import { FewAtATime } from '../../shared/few-at-a-time.js';
 import { newId } from '../../shared/ids.js';
@@ -43,7 +44,7 @@ export class ToldAgent {
     return this.session.receive(ConnectRequest.fromPartial({ seq, payload }));
   }
 
-  hello(known: { generation?: bigint; hash?: Buffer; nonce?: Buffer } = {}): Promise<void> {
+  hello(known: Known = {}): Promise<void> {
     return this.say(helloOf(this.deviceId, known));
   }
 
@@ -87,10 +88,18 @@ export class ToldAgent {
   }
 }
 
-export function helloOf(
-  deviceId: string,
-  known: { generation?: bigint; hash?: Buffer; nonce?: Buffer } = {},
-): Payload {
+/** What an agent says of itself in Hello; the rest is as of a new one. */
+interface Known {
+  readonly generation?: bigint;
+  readonly hash?: Buffer;
+  readonly nonce?: Buffer;
+  readonly capabilities?: Capability[];
+  /** Commands in its journal. */
+  readonly open?: string[];
+  readonly timeZone?: string;
+}
+
+export function helloOf(deviceId: string, known: Known = {}): Payload {
   return {
     $case: 'hello',
     value: {
@@ -99,11 +108,11 @@ export function helloOf(
       agentVersion: '0.1.0',
       protocolMin: 1,
       protocolMax: 1,
-      capabilities: [],
-      facts: undefined,
+      capabilities: known.capabilities ?? [],
+      facts: known.timeZone === undefined ? undefined : HostFacts.fromPartial({ timeZone: known.timeZone }),
       knownGeneration: known.generation ?? 0n,
       knownHash: known.hash ?? Buffer.alloc(0),
-      openCommandIds: [],
+      openCommandIds: known.open ?? [],
       observed: ObservedIsolation.fromPartial({ state: IsolationState.ISOLATION_STATE_RELEASED }),
       sessionNonce: known.nonce ?? Buffer.alloc(0),
     },

@@ -44,7 +44,9 @@ describe('a store of before devices were selected', () => {
         ...base,
         id: 'a',
         name: 'heard-of',
-        facts_proto: HostFacts.encode(HostFacts.fromPartial({ os: 'linux' })).finish(),
+        facts_proto: HostFacts.encode(
+          HostFacts.fromPartial({ os: 'linux', timeZone: 'Europe/Berlin' }),
+        ).finish(),
         observed_proto: ObservedIsolation.encode(ObservedIsolation.fromPartial({ state })).finish(),
       })
       .execute();
@@ -57,13 +59,13 @@ describe('a store of before devices were selected', () => {
     const store = await Store.openSqlite(path);
     const rows = await store.read
       .selectFrom('devices')
-      .select(['name', 'os', 'observed_state'])
+      .select(['name', 'os', 'observed_state', 'time_zone'])
       .orderBy('name')
       .execute();
     await store.close();
     expect(rows).to.deep.equal([
-      { name: 'heard-of', os: 'linux', observed_state: state },
-      { name: 'silent', os: '', observed_state: 0 },
+      { name: 'heard-of', os: 'linux', observed_state: state, time_zone: 'Europe/Berlin' },
+      { name: 'silent', os: '', observed_state: 0, time_zone: '' },
     ]);
   });
 });
