@@ -17,7 +17,7 @@ import type { Collector, Unavailable } from './item.js';
 import { KeptSets } from './match/kept-sets.js';
 import { Matcher, SCAN_ORDER } from './match/matcher.js';
 import { PROGRAM, stageOf } from './match/stages.js';
-import { stateOf, type ScanState } from './scan/checkpoint.js';
+import type { ScanState } from './scan/checkpoint.js';
 import { collectItems } from './scan/collect-items.js';
 import { Detections } from './scan/detections.js';
 import { loadDocuments, type LoadedDocument } from './scan/load-documents.js';
@@ -30,7 +30,8 @@ import type { Checkpoint, ScanEvent, ScanMatch, ScanOrder } from './scan-message
 export interface ScannerParts {
   readonly platform: NodeJS.Platform;
   readonly env: NodeJS.ProcessEnv;
-  readonly collectors: readonly (Collector | Unavailable)[];
+  /** Called only if a document asks for items that are no files. */
+  readonly collectors: () => Promise<readonly (Collector | Unavailable)[]>;
   readonly facts: FileFacts;
   readonly mounts: () => readonly Mount[];
   readonly drives: (network: boolean) => readonly string[];
@@ -64,7 +65,6 @@ const MOST_DOCUMENTS = 1000;
  * looked at is.
  */
 export class Scanner {
-  private readonly state: ScanState;
   private readonly problems: Problems;
   private readonly detections: Detections;
   private readonly kept: KeptSets;
@@ -81,9 +81,10 @@ export class Scanner {
 
   constructor(
     private readonly order: ScanOrder,
+    /** Where an earlier process of this scan had come to. It becomes this scan's. */
+    private readonly state: ScanState,
     private readonly parts: ScannerParts,
   ) {
-    this.state = stateOf(order.checkpoint);
     const { detections, recent, problems, problemsOmitted, kept, percent } = this.state;
     this.percent = percent;
     this.problems = new Problems([...problems], problemsOmitted);
@@ -135,7 +136,7 @@ export class Scanner {
 
   private async lookAt(type: ItemType, matcher: Matcher): Promise<boolean> {
     const { collectors, pace } = this.parts;
-    const collector = collectors.find((one) => one.type === type);
+    const collector = (await collectors()).find((one) => one.type === type);
     const outcome = (items: number, unavailable: string): void => {
       const terms = collector && 'terms' in collector ? collector.terms : NONE;
       this.outcomes.push(outcomeOf(type, items, unavailable, matcher, terms));

@@ -7,10 +7,11 @@ import { linuxFacts } from '../../agent/detect/files/linux-facts.js';
 import { Gate } from '../../agent/detect/files/gate.js';
 import { readContent, type Content, type ContentJob } from '../../agent/detect/files/read-content.js';
 import type { Collector, Unavailable } from '../../agent/detect/item.js';
+import { stateOf } from '../../agent/detect/scan/checkpoint.js';
 import { Pace } from '../../agent/detect/scan/pace.js';
 import { limitsOf } from '../../agent/detect/scan/settings.js';
 import type { Checkpoint, ScanEvent, ScanMatch, ScanOrder } from '../../agent/detect/scan-messages.js';
-import { Scanner } from '../../agent/detect/scanner.js';
+import { Scanner, type ScannerParts } from '../../agent/detect/scanner.js';
 import type { IocScanResult } from '../../shared/gen/cordon/v1/command.js';
 import { IocScanSettings, ScanArea } from '../../shared/gen/cordon/v1/ioc.js';
 
@@ -137,10 +138,11 @@ export class ScanSite {
       },
       close: () => Promise.resolve(),
     });
-    const scanner = new Scanner(order, {
+    const state = stateOf(order.checkpoint);
+    const parts: ScannerParts = {
       platform: 'linux',
       env: {},
-      collectors: options.collectors ?? [],
+      collectors: () => Promise.resolve(options.collectors ?? []),
       facts: linuxFacts(),
       mounts: () => [],
       drives: () => [],
@@ -158,8 +160,9 @@ export class ScanSite {
         }
       },
       wallMs: () => 0,
-    });
-    const done = scanner.run().then(() => {
+    };
+    const run = async (): Promise<void> => new Scanner(order, await state, parts).run();
+    const done = run().then(() => {
       const last = events.at(-1);
       if (last?.kind !== 'done') throw new Error('the scan told no end');
       return last.result;

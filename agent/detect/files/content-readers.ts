@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { ReaderAnswer, ReaderSettings } from './content-messages.js';
+import { decodeAnswer, type ReaderAnswer, type ReaderSettings } from './content-messages.js';
 import type { Gate } from './gate.js';
 import type { Content, ContentJob } from './read-content.js';
 
@@ -72,7 +72,7 @@ export class ContentThreads implements ContentReaders {
     const thread = { worker, batches: [] as Batch[] };
     this.threads.push(thread);
     worker.on('message', (answer: ReaderAnswer) => {
-      thread.batches.shift()?.resolve(answer);
+      thread.batches.shift()?.resolve(decodeAnswer(answer));
       this.give();
     });
     const fail = (error: Error): void => {

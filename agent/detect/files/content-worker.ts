@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ReaderAnswer, ReaderJob, ReaderSettings } from './content-messages.js';
+import { encodeAnswer, type ReaderJob, type ReaderSettings } from './content-messages.js';
 import { Gate } from './gate.js';
 import { readContent } from './read-content.js';
 
@@ -18,7 +18,7 @@ const limits = {
 const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
 
 parentPort?.on('message', (jobs: readonly ReaderJob[]) => {
-  const answer: ReaderAnswer = jobs.map(({ path, needs }) =>
+  const contents = jobs.map(({ path, needs }) =>
     readContent(
       {
         path: typeof path === 'string' ? path : Buffer.from(path.buffer, path.byteOffset, path.byteLength),
@@ -28,5 +28,5 @@ parentPort?.on('message', (jobs: readonly ReaderJob[]) => {
       buffer,
     ),
   );
-  parentPort?.postMessage(answer);
+  parentPort?.postMessage(encodeAnswer(contents));
 });

@@ -3,7 +3,7 @@ import type { Value } from '../item.js';
 import type { Evaluation } from '../match/evaluation.js';
 import type { Matcher } from '../match/matcher.js';
 import { NEEDS_CONTENT, NEEDS_STAT } from '../match/needs.js';
-import { HASH_TERMS, NAME, stageOf } from '../match/stages.js';
+import { HASH_TERM_OF, NAME, stageOf } from '../match/stages.js';
 import type { TypeMatcher } from '../match/type-matcher.js';
 import type { ScanMatch } from '../scan-messages.js';
 import { Batch, noCounts, type Candidate } from './batch.js';
@@ -243,11 +243,10 @@ export class FileScan {
       void batch.problems.push({ subject: shown(entry.path), detail });
     switch (content.kind) {
       case 'read': {
-        const hashes = new Map<string, string>(content.hashes);
-        const told = [...HASH_TERMS].flatMap(([term, algorithm]): [string, readonly Value[]][] => {
-          const hex = hashes.get(algorithm);
-          return hex === undefined ? [] : [[term, [hex]]];
-        });
+        const told = content.hashes.map(([algorithm, hex]): [string, readonly Value[]] => [
+          HASH_TERM_OF[algorithm],
+          [hex],
+        ]);
         evaluation.add([...told, ...content.program], needs);
         batch.counts.bytes += content.bytes;
         if (content.changed) problem('was written to while it was read; its hashes may be of no use');

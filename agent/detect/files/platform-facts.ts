@@ -1,6 +1,5 @@
 import type { FileFacts } from './file-item.js';
 import { linuxFacts } from './linux-facts.js';
-import { windowsFacts } from './windows-facts.js';
 
 export interface PlatformFacts {
   readonly facts: FileFacts;
@@ -9,13 +8,13 @@ export interface PlatformFacts {
 }
 
 /** What a platform tells of files and drives in its own way. Nothing of another platform is loaded. */
-export function platformFacts(platform: NodeJS.Platform): Promise<PlatformFacts> {
+export async function platformFacts(platform: NodeJS.Platform): Promise<PlatformFacts> {
   switch (platform) {
     case 'linux':
-      return Promise.resolve({ facts: linuxFacts(), drives: () => [] });
+      return { facts: linuxFacts(), drives: () => [] };
     case 'win32':
-      return windowsFacts();
+      return (await import('./windows-facts.js')).windowsFacts();
     default:
-      return Promise.resolve({ facts: { terms: new Set(), about: () => [] }, drives: () => [] });
+      return { facts: { terms: new Set(), about: () => [] }, drives: () => [] };
   }
 }

@@ -14,14 +14,18 @@ const NAMES: ReadonlySet<string> = new Set(
   ['FullPath', 'FilePath', 'FileName', 'FileExtension', 'Drive'].map((name) => `FileItem/${name}`),
 );
 
-/** Terms of files that are hashes, and the algorithm's name. */
-export const HASH_TERMS: ReadonlyMap<string, HashAlgorithm> = new Map([
-  ['FileItem/Md5sum', 'md5'],
-  ['FileItem/Sha1sum', 'sha1'],
-  ['FileItem/Sha256sum', 'sha256'],
-]);
 export const HASH_ALGORITHMS = ['md5', 'sha1', 'sha256'] as const;
 export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number];
+
+/** Terms of files that are hashes. */
+export const HASH_TERM_OF: Readonly<Record<HashAlgorithm, string>> = {
+  md5: 'FileItem/Md5sum',
+  sha1: 'FileItem/Sha1sum',
+  sha256: 'FileItem/Sha256sum',
+};
+export const HASH_TERMS: ReadonlyMap<string, HashAlgorithm> = new Map(
+  HASH_ALGORITHMS.map((algorithm) => [HASH_TERM_OF[algorithm], algorithm]),
+);
 
 /** @param term of a file, for example `FileItem/PEInfo/Subsystem` */
 export function stageOf(term: string): Stage {

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { collectorsFor } from '../collect/choose.js';
 import { ContentThreads } from '../files/content-readers.js';
 import { Gate } from '../files/gate.js';
 import { readMounts } from '../files/mounts.js';
 import { platformFacts } from '../files/platform-facts.js';
+import { stateOf } from '../scan/checkpoint.js';
 import { Pace } from '../scan/pace.js';
 import { limitsOf } from '../scan/settings.js';
 import type { ScanControl, ScanEvent, ScanMatch, ScanOrder } from '../scan-messages.js';
@@ -58,10 +58,10 @@ export function runScan(
     });
   const scan = async (): Promise<void> => {
     const { facts, drives } = await platformFacts(process.platform);
-    const scanner = new Scanner(order, {
+    const scanner = new Scanner(order, await stateOf(order.checkpoint), {
       platform: process.platform,
       env: process.env,
-      collectors: collectorsFor(process.platform),
+      collectors: async () => (await import('../collect/choose.js')).collectorsFor(process.platform),
       facts,
       drives,
       mounts: () => readMounts(process.platform),
