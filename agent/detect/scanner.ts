@@ -1,10 +1,4 @@
-import { realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import type {
-  CollectorOutcome,
-  IocDocumentOutcome,
-  IocScanResult,
-} from '../../shared/gen/cordon/v1/command.js';
+import type { CollectorOutcome, IocScanResult } from '../../shared/gen/cordon/v1/command.js';
 import type { ItemType } from '../../shared/ioc/model.js';
 import { toDuration } from '../../shared/time.js';
 import { foldersOf } from './files/areas.js';
@@ -21,9 +15,10 @@ import type { ScanState } from './scan/checkpoint.js';
 import { collectItems } from './scan/collect-items.js';
 import { Detections } from './scan/detections.js';
 import { loadDocuments, type LoadedDocument } from './scan/load-documents.js';
+import { documentOutcome, outcomeOf } from './scan/outcomes.js';
 import type { Pace } from './scan/pace.js';
 import { Problems } from './scan/problems.js';
-import { limitsOf } from './scan/settings.js';
+import { asWalked, limitsOf } from './scan/settings.js';
 import type { Checkpoint, ScanEvent, ScanMatch, ScanOrder } from './scan-messages.js';
 
 /** What a scan uses of the computer. */
@@ -138,7 +133,7 @@ export class Scanner {
     const { collectors, pace } = this.parts;
     const collector = (await collectors()).find((one) => one.type === type);
     const outcome = (items: number, unavailable: string): void => {
-      const terms = collector && 'terms' in collector ? collector.terms : NONE;
+      const terms = collector && 'terms' in collector ? collector.terms : new Set<string>();
       this.outcomes.push(outcomeOf(type, items, unavailable, matcher, terms));
     };
     const before = this.state.kinds.find((kind) => kind.type === type);
@@ -285,21 +280,13 @@ export class Scanner {
       bytesHashed: BigInt(this.bytesHashed()),
       detectionsOmitted: this.omitted(),
       collectors: this.outcomes,
-      documents: this.documents.slice(0, MOST_DOCUMENTS).map((loaded) => this.documentOutcome(loaded)),
+      documents: this.documents
+        .slice(0, MOST_DOCUMENTS)
+        .map((loaded) => documentOutcome(loaded, this.detections)),
       problems: [...this.problems.told],
       problemsOmitted: BigInt(this.problems.omitted),
       restarts: this.state.restarts,
       worked: toDuration(this.workedMs()),
-    };
-  }
-
-  private documentOutcome({ hash, document, refused }: LoadedDocument): IocDocumentOutcome {
-    return {
-      hash: Buffer.from(hash, 'hex'),
-      displayName: document?.name ?? '',
-      detections: refused === '' ? this.detections.of(hash) : 0,
-      problems: document?.problems.length ?? 0,
-      refused,
     };
   }
 
@@ -321,29 +308,5 @@ export class Scanner {
 
   private workedMs(): number {
     return this.state.workedMs + this.parts.pace.workedMs();
-  }
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-function outcomeOf(
-  itemType: ItemType,
-  items: number,
-  unavailable: string,
-  matcher: Matcher,
-  terms: ReadonlySet<string>,
-): CollectorOutcome {
-  const unavailableTerms =
-    unavailable === '' ? [...matcher.terms(itemType)].filter((term) => !terms.has(term)) : [];
-  return { itemType, items: BigInt(items), unavailable, unavailableTerms };
-}
-
-/** A path as the walk comes to it too: folders above it may be links, which are followed at the roots of the walk. */
-function asWalked(path: string): string[] {
-  if (/[*?]/.test(path)) return [path];
-  try {
-    return [path, join(realpathSync.native(dirname(path)), basename(path))];
-  } catch {
-    return [path];
   }
 }

@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { IocScanSettings } from '../../../shared/gen/cordon/v1/ioc.js';
 
 const MIB = 1024 * 1024;
@@ -20,4 +22,14 @@ export function limitsOf({ maxFileBytes, maxBytesPerSecond, cpuPercent }: IocSca
     bytesPerSecond: Number(maxBytesPerSecond),
     cpuPercent: cpuPercent === 0 ? DEFAULT_CPU_PERCENT : Math.min(100, cpuPercent),
   };
+}
+
+/** A path as the walk comes to it too: folders above it may be links, which are followed at the roots of the walk. */
+export function asWalked(path: string): string[] {
+  if (/[*?]/.test(path)) return [path];
+  try {
+    return [path, join(realpathSync.native(dirname(path)), basename(path))];
+  } catch {
+    return [path];
+  }
 }

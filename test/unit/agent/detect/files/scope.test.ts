@@ -1,10 +1,17 @@
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { excludedBy } from '../../../../../agent/detect/files/exclusions.js';
 import { kindOf, parseMounts, seenElsewhere } from '../../../../../agent/detect/files/mounts.js';
-import { isOfAnotherComputer, scopeOf, type Scope, type ScopeParts } from '../../../../../agent/detect/files/scope.js';
+import {
+  isOfAnotherComputer,
+  scopeOf,
+  type Scope,
+  type ScopeParts,
+} from '../../../../../agent/detect/files/scope.js';
 import { Walker, type WalkPosition } from '../../../../../agent/detect/files/walker.js';
+import { packageRoot } from '../../../../../shared/package-root.js';
 import { ScanSite } from '../../../../fakes/scan-site.js';
 
 const MOUNTS = parseMounts(
@@ -143,6 +150,33 @@ describe('where a scan goes', () => {
     const mounts = [{ device: '0:1', root: '/', point: '/proc', type: 'proc' }];
     expect(walk(scope({ folders: ['/proc'], mounts })).paths).to.deep.equal([]);
     expect(problems.join()).to.contain('/proc is a view of the system (proc)');
+  });
+
+  it('comes to a folder that is mounted twice once', function () {
+    if (process.getuid?.() !== 0) this.skip();
+    site.file('a/x');
+    site.file('b/hidden');
+    const program = `
+      const { Walker } = await import('${packageRoot}/dist/agent/detect/files/walker.js');
+      const { scopeOf } = await import('${packageRoot}/dist/agent/detect/files/scope.js');
+      const { readMounts } = await import('${packageRoot}/dist/agent/detect/files/mounts.js');
+      const scope = scopeOf({ platform: 'linux', folders: process.argv.slice(1), wanted: new Set(), excludedPaths: [],
+        networkFileSystems: false, mounts: readMounts('linux'), problem: () => {} });
+      const walker = new Walker({ scope, problem: () => {}, vanished: () => {} });
+      for (let entry = walker.next(); entry; entry = walker.next()) console.log(entry.path);`;
+    const walked = (folder: string): string[] => {
+      // In a table of mounts of its own, which ends with the program.
+      const mountAndRun = 'mount --bind "$0/a" "$0/b" && exec "$1" --input-type=module -e "$2" "$3"';
+      const args = ['-m', '--propagation', 'private', 'sh', '-c', mountAndRun];
+      return execFileSync('unshare', [...args, site.tree, process.execPath, program, folder], {
+        encoding: 'utf8',
+      })
+        .trim()
+        .split('\n')
+        .map((path) => path.slice(site.tree.length));
+    };
+    expect(walked(site.tree)).to.deep.equal(['', '/a', '/a/x']);
+    expect(walked(join(site.tree, 'b'))).to.deep.equal(['/b', '/b/x']);
   });
 
   it('can go on after any entry, and comes to exactly the rest', () => {
