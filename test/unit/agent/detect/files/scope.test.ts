@@ -3,7 +3,12 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { excludedBy } from '../../../../../agent/detect/files/exclusions.js';
 import { kindOf, parseMounts, seenElsewhere } from '../../../../../agent/detect/files/mounts.js';
-import { isOfAnotherComputer, scopeOf, type Scope, type ScopeParts } from '../../../../../agent/detect/files/scope.js';
+import {
+  isOfAnotherComputer,
+  scopeOf,
+  type Scope,
+  type ScopeParts,
+} from '../../../../../agent/detect/files/scope.js';
 import { Walker, type WalkPosition } from '../../../../../agent/detect/files/walker.js';
 import { ScanSite } from '../../../../fakes/scan-site.js';
 
