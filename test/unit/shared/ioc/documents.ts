@@ -17,7 +17,12 @@ export interface ItemFields {
   readonly more?: string;
 }
 
-export function item({ term = 'FileItem/FileName', condition = 'is', content = 'a', more = '' }: ItemFields): string {
+export function item({
+  term = 'FileItem/FileName',
+  condition = 'is',
+  content = 'a',
+  more = '',
+}: ItemFields): string {
   return `<IndicatorItem id="i" condition="${condition}" ${more}><Context search="${term}"/><Content>${content}</Content></IndicatorItem>`;
 }
 
@@ -64,6 +69,7 @@ export const groupsIn = ({ root }: IocDocument): IocGroup[] =>
 /** A tree in short: `(a is x OR not (...))`. */
 export function shape(node: IocNode): string {
   if (node.kind === 'group') return `(${node.children.map(shape).join(` ${node.operator} `)})`;
-  const plain = node.test.kind === 'never' ? `never ${node.term}` : `${node.term} ${node.condition} ${node.content}`;
+  const plain =
+    node.test.kind === 'never' ? `never ${node.term}` : `${node.term} ${node.condition} ${node.content}`;
   return node.negate ? `not ${plain}` : plain;
 }

@@ -39,7 +39,12 @@ describe('OpenIOC documents', () => {
   describe('of version 1.1', () => {
     it('have their metadata in an element of their own', () => {
       const document = parse(ONE_1);
-      expect(document).to.include({ id: 'one', name: 'A title', description: 'What it is', format: 'openioc-1.1' });
+      expect(document).to.include({
+        id: 'one',
+        name: 'A title',
+        description: 'What it is',
+        format: 'openioc-1.1',
+      });
       expect(document.problems).to.deep.equal([]);
     });
 
@@ -120,7 +125,10 @@ describe('OpenIOC documents', () => {
     });
 
     it('pass over elements and attributes that the schema does not know', () => {
-      const strange = anyOf(`<Note><IndicatorItem/></Note>`, item({ more: 'hasOwnProperty="1" color="red"' }));
+      const strange = anyOf(
+        `<Note><IndicatorItem/></Note>`,
+        item({ more: 'hasOwnProperty="1" color="red"' }),
+      );
       expect(shape(parse(openIoc(strange)).root)).to.equal('(FileItem/FileName is a)');
     });
   });

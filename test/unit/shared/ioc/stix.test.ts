@@ -61,8 +61,14 @@ describe('STIX documents', () => {
 describe('STIX patterns', () => {
   describe('name the properties of objects', () => {
     const FOUND: readonly (readonly [string, string])[] = [
-      ["file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e'", 'FileItem/Md5sum is d41d8cd98f00b204e9800998ecf8427e'],
-      ["file:hashes.'MD5' = 'd41d8cd98f00b204e9800998ecf8427e'", 'FileItem/Md5sum is d41d8cd98f00b204e9800998ecf8427e'],
+      [
+        "file:hashes.MD5 = 'd41d8cd98f00b204e9800998ecf8427e'",
+        'FileItem/Md5sum is d41d8cd98f00b204e9800998ecf8427e',
+      ],
+      [
+        "file:hashes.'MD5' = 'd41d8cd98f00b204e9800998ecf8427e'",
+        'FileItem/Md5sum is d41d8cd98f00b204e9800998ecf8427e',
+      ],
       [`file:hashes.'SHA-1' = '${'a'.repeat(40)}'`, `FileItem/Sha1sum is ${'a'.repeat(40)}`],
       [`file:hashes.SHA-256 = '${'a'.repeat(64)}'`, `FileItem/Sha256sum is ${'a'.repeat(64)}`],
       [`file:hashes.'SHA-256' = '${'A'.repeat(64)}'`, `FileItem/Sha256sum is ${'A'.repeat(64)}`],
@@ -137,7 +143,9 @@ describe('STIX patterns', () => {
         '((FileItem/SizeInBytes greater-than 5 OR FileItem/SizeInBytes is 5))',
       );
       expect(shapeOf('[file:size < 5]')).to.equal('(FileItem/SizeInBytes less-than 5)');
-      expect(shapeOf("[file:name IN ('a', 'b')]")).to.equal('((FileItem/FileName is a OR FileItem/FileName is b))');
+      expect(shapeOf("[file:name IN ('a', 'b')]")).to.equal(
+        '((FileItem/FileName is a OR FileItem/FileName is b))',
+      );
       expect(shapeOf("[file:name NOT IN ('a', 'b')]")).to.equal(
         '((not FileItem/FileName is a AND not FileItem/FileName is b))',
       );
@@ -170,12 +178,16 @@ describe('STIX patterns', () => {
 
     it('with what is not supported as no match', () => {
       expect(whyNot('[EXISTS file:name]')).to.deep.equal(['EXISTS is not supported.']);
-      expect(whyNot("[ipv4-addr:value ISSUPERSET '10.0.0.0/8']")).to.deep.equal(['ISSUPERSET is not supported.']);
+      expect(whyNot("[ipv4-addr:value ISSUPERSET '10.0.0.0/8']")).to.deep.equal([
+        'ISSUPERSET is not supported.',
+      ]);
       expect(whyNot("[file:name MATCHES '(a)\\\\1']")[0]).to.include("not in RE2's syntax");
     });
 
     it('texts with quotes, backslashes and comments between them', () => {
-      expect(shapeOf("[ /* x */ file:name = 'it\\'s \\\\ ' // y\n]")).to.equal("(FileItem/FileName is it's \\ )");
+      expect(shapeOf("[ /* x */ file:name = 'it\\'s \\\\ ' // y\n]")).to.equal(
+        "(FileItem/FileName is it's \\ )",
+      );
     });
   });
 
@@ -202,7 +214,9 @@ describe('STIX patterns', () => {
       expect(shapeOf("[file:name = 'a'] REPEATS 2 TIMES")).to.equal('(never REPEATS)');
       expect(shapeOf("[file:name = 'a'] REPEATS 1 TIMES")).to.equal('(FileItem/FileName is a)');
       expect(shapeOf("[file:name = 'a'] WITHIN 5 SECONDS")).to.equal('(FileItem/FileName is a)');
-      expect(shapeOf("([file:name = 'a'] AND [process:pid = 1]) WITHIN 5 SECONDS")).to.equal('(never WITHIN)');
+      expect(shapeOf("([file:name = 'a'] AND [process:pid = 1]) WITHIN 5 SECONDS")).to.equal(
+        '(never WITHIN)',
+      );
       const times = "START t'2016-01-01T00:00:00Z' STOP t'2017-01-01T00:00:00Z'";
       expect(shapeOf(`[file:name = 'a'] ${times}`)).to.equal('(never START)');
     });

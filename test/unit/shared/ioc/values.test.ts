@@ -46,7 +46,9 @@ describe('what a term asks', () => {
       expect(path).to.deep.include({ text: 'HKEY_LOCAL_MACHINE\\Software\\X' });
       expect(made('RegistryItem/Hive', 'is', 'HKCU', true)).to.deep.include({ text: 'HKEY_CURRENT_USER' });
       expect(made('RegistryItem/Path', 'contains', 'HKLM', true)).to.deep.include({ text: 'HKLM' });
-      expect(made('SystemInfoItem/MAC', 'is', '00-1B-44-11-3A-B7')).to.deep.include({ text: '00:1b:44:11:3a:b7' });
+      expect(made('SystemInfoItem/MAC', 'is', '00-1B-44-11-3A-B7')).to.deep.include({
+        text: '00:1b:44:11:3a:b7',
+      });
     });
 
     it('has no order', () => {
@@ -141,7 +143,13 @@ describe('what a term asks', () => {
     });
 
     it('counts as no match when it is none', () => {
-      for (const content of ['evil.example', '10.0.0.300', '010.0.0.1', '10.0.0.1/33', '10.0.0.9 TO 10.0.0.1']) {
+      for (const content of [
+        'evil.example',
+        '10.0.0.300',
+        '010.0.0.1',
+        '10.0.0.1/33',
+        '10.0.0.9 TO 10.0.0.1',
+      ]) {
         expect(made(IP, 'is', content), content).to.be.a('string');
       }
     });
@@ -151,7 +159,10 @@ describe('what a term asks', () => {
     it('is as many digits as the hash has, in any case', () => {
       const md5 = 'D41D8CD98F00B204E9800998ECF8427E';
       expect(made('FileItem/Md5sum', 'is', md5)).to.deep.equal({ kind: 'hash', hex: md5.toLowerCase() });
-      expect(made('FileItem/Md5sum', 'contains', md5)).to.deep.equal({ kind: 'hash', hex: md5.toLowerCase() });
+      expect(made('FileItem/Md5sum', 'contains', md5)).to.deep.equal({
+        kind: 'hash',
+        hex: md5.toLowerCase(),
+      });
       expect(made('FileItem/Sha1sum', 'is', md5)).to.be.a('string');
       expect(made('FileItem/Md5sum', 'is', md5.replace('D', 'G'))).to.be.a('string');
       expect(made('FileItem/Md5sum', 'contains', 'd41d')).to.be.a('string');
