@@ -1,7 +1,7 @@
 import type { CommandOrder } from '../../shared/gen/cordon/v1/agent_service.js';
 import type { CommandRunner } from '../commands/runner.js';
 import { Documents } from './documents.js';
-import { lookAtProcesses } from './respond/processes.js';
+import { lookAtProcesses } from './respond/look-at-processes.js';
 import { hashesOf, Scans, type ScansParts } from './scans.js';
 
 export interface DetectorParts extends Omit<ScansParts, 'documents' | 'respond'> {

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import { packageRoot } from '../../shared/package-root.js';
 import type { AgentConfig } from '../config.js';
 import { placesOn } from '../places.js';
@@ -9,7 +8,7 @@ export function ownPathsOf({
   control_socket: socket,
 }: Pick<AgentConfig, 'data_dir' | 'control_socket'>): string[] {
   const { configFile } = placesOn(process.platform);
-  const folders = [dataDir, packageRoot, process.execPath, configFile];
-  // A pipe of Windows is in no folder.
-  return process.platform === 'win32' ? folders : [...folders, dirname(socket)];
+  // Not the folder of the socket: it may be one that others write to. A pipe of Windows is no file.
+  const sockets = process.platform === 'win32' ? [] : [socket];
+  return [dataDir, packageRoot, process.execPath, configFile, ...sockets];
 }

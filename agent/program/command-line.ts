@@ -64,7 +64,7 @@ function createProgram(): Command {
   program
     .command('report-detection')
     .description('tell the agent what another security tool on this computer has found')
-    .option('--source <name>', 'name of the tool')
+    .option('--source <name>', 'name of the tool, as the policy lists it (default local)')
     .option('--rule <id>', 'rule that matched')
     .option('--details <file>', 'what matched, as a JSON object; - is standard input')
     .option('--config <file>', 'YAML file with settings')

@@ -10,11 +10,14 @@ import { readSettings, type Flags } from './options.js';
 /** One byte more than the agent takes. */
 const MOST_BYTES = 64 * 1024 + 1;
 
+/** What a tool is called that does not say its name. The policy has to list it like any other. */
+const UNNAMED_TOOL = 'local';
+
 /** Tells the agent what another security tool has found; it isolates where the policy trusts that tool. */
 export async function reportDetection(flags: Flags): Promise<void> {
-  const { source, rule, details, ...others } = flags;
+  const { source = UNNAMED_TOOL, rule, details, ...others } = flags;
   const path = readSettings(others).control_socket;
-  if (typeof source !== 'string') throw new ConfigError('--source: missing; give the name of the tool');
+  if (typeof source !== 'string') throw new ConfigError('--source: must be the name of the tool');
   if (typeof rule !== 'string') throw new ConfigError('--rule: missing; give the rule that matched');
   const detailsJson = typeof details === 'string' ? readDetails(details) : '';
   const request = { source, ruleId: rule, detailsJson };

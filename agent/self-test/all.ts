@@ -3,6 +3,7 @@ import { connectionChecks } from './linux/connections.js';
 import { packetFilterChecks } from './linux/packet-filter.js';
 import { placeChecks } from './linux/places.js';
 import { windowsConnectionChecks } from './windows/connections.js';
+import { detectChecks } from './windows/detect.js';
 import { engineChecks } from './windows/engine.js';
 import { hostChecks } from './windows/host.js';
 import { objectChecks } from './windows/objects.js';
@@ -18,6 +19,7 @@ export const ALL_CHECKS: readonly Check[] = [
   ...objectChecks,
   ...trafficChecks,
   ...windowsConnectionChecks,
+  ...detectChecks,
 ];
 
 /** What some words of a command line ask for. */

@@ -1,8 +1,10 @@
+import { status } from '@grpc/grpc-js';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { lastValueFrom, Observable } from 'rxjs';
 import { takeUntil, tap } from 'rxjs/operators';
 import { characters } from '../../shared/characters.js';
 import { printable } from '../../shared/command-line/printable.js';
+import { isServiceError, readServiceError } from '../../shared/errors.js';
 import { Alert, AlertState } from '../../shared/gen/cordon/v1/alert.js';
 import {
   AlertServiceService,
@@ -124,10 +126,24 @@ function addAnswerCommands(alerts: Command, state: RunState): void {
       withSession(state, command, async (session) => {
         const { id } = await findAlert(session.api, name);
         const request = CloseAlertRequest.fromPartial({ id, comment: comment ?? '', requestId: newId() });
-        const { alert } = await session.api.unary(AlertServiceService.closeAlert, request);
-        printAlert(session, 'closed', alert ?? Alert.fromPartial({ id }));
+        printAlert(session, 'closed', await closeAlert(session, request));
       }),
     );
+}
+
+async function closeAlert({ api }: Session, request: CloseAlertRequest): Promise<Alert> {
+  const { id } = request;
+  try {
+    const { alert } = await api.unary(AlertServiceService.closeAlert, request);
+    return alert ?? Alert.fromPartial({ id });
+  } catch (error) {
+    if (!isServiceError(error) || error.code !== status.FAILED_PRECONDITION) throw error;
+    throw new CliError(
+      ExitCode.REFUSED,
+      readServiceError(error).message,
+      `"cordon alerts show ${shortId(id)}" shows who closed it`,
+    );
+  }
 }
 
 function parseComment(text: string): string {

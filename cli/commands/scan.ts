@@ -10,13 +10,15 @@ import { newId } from '../../shared/ids.js';
 import { toProtoJson } from '../../shared/proto-json.js';
 import { addConfirm, confirm, type ConfirmFlags } from '../confirm.js';
 import { readDocuments } from '../ioc/documents.js';
-import { printRuns, readNewestRuns } from '../scan/runs.js';
+import { printRuns } from '../scan/print-runs.js';
+import { readNewestRuns } from '../scan/runs.js';
 import { readScan, readScans } from '../scan/tasks.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { SCAN_HEADINGS, scanRow, scanTaskView, scopeText } from '../view/scan-task.js';
 import { runsView } from '../view/scan-runs.js';
 import { addScanChangeCommands } from './scan-change.js';
-import { addScanRunCommands } from './scan-run.js';
+import { addScanRunCommand } from './scan-run.js';
+import { addScanSteerCommands } from './scan-steer.js';
 
 /** `cordon scan ...` */
 export function addScanCommands(program: Command, state: RunState): void {
@@ -47,7 +49,8 @@ export function addScanCommands(program: Command, state: RunState): void {
       withSession(state, command, (session) => printRuns(session, name)),
     );
 
-  addScanRunCommands(scans, state);
+  addScanRunCommand(scans, state);
+  addScanSteerCommands(scans, state);
 
   addConfirm(
     scans

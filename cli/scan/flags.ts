@@ -81,12 +81,12 @@ function addWhatFlags(command: Command): void {
     .option(
       '--folder <path>',
       'a folder to scan too, as the device writes it; repeat for several, "none" for none',
-      collectPath,
+      collectFolder,
     )
     .option(
       '--exclude <path>',
       'left out with everything below, * and ** and ? as usual; repeat for several, "none" for none',
-      collectPath,
+      collectPattern,
     )
     .option('--network-file-systems', 'network file systems, too')
     .option('--no-network-file-systems', 'leave network file systems out (the default)')
@@ -143,15 +143,29 @@ function addWhenFlags(command: Command): void {
     );
 }
 
-function collectPath(path: string, before: readonly string[] = []): string[] {
+/** Absolute on the device, which need not be the kind of system that this is. */
+const ABSOLUTE = /^(\/|[a-z]:[\\/]|\\\\[^\\])/i;
+
+/** The letter of a drive may be a wildcard. */
+const ANY_DRIVE = /^[?*]:[\\/]/;
+
+function collectFolder(path: string, before?: readonly string[]): string[] {
+  return collect(requirePath(path, ABSOLUTE.test(path)), before);
+}
+
+function collectPattern(path: string, before?: readonly string[]): string[] {
+  return collect(requirePath(path, ABSOLUTE.test(path) || ANY_DRIVE.test(path)), before);
+}
+
+function requirePath(path: string, absolute: boolean): string {
+  if (path === 'none') return path;
   if (path === '' || Buffer.byteLength(path) > 4096) {
     throw new InvalidArgumentError('A path has 1 to 4096 bytes.');
   }
-  // Absolute on the device, which need not be the kind of system that this is.
-  if (path !== 'none' && !/^([/*?\\]|[a-z]:)/i.test(path)) {
+  if (!absolute) {
     throw new InvalidArgumentError('Write an absolute path, as the device does: /opt, or C:\\Tools.');
   }
-  return collect(path, before);
+  return path;
 }
 
 function parseRate(text: string): number {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
-import { CordonError, invalid } from '../../shared/errors.js';
+import { CordonError, invalid, toStatus } from '../../shared/errors.js';
 import { newId } from '../../shared/ids.js';
 import { Alert, AlertState } from '../../shared/gen/cordon/v1/alert.js';
 import type {
@@ -46,6 +46,8 @@ export class FakeDetections {
     private readonly guard: Guard,
     private readonly authenticate: (call: ServerWritableStream<never, never>) => void,
     private readonly isolate: (device: string, reason: string) => DeviceOrder,
+    /** Throws NOT_FOUND for a device that is not there. */
+    private readonly requireDevice: (device: string) => void,
   ) {}
 
   clear(): void {
@@ -249,6 +251,12 @@ export class FakeDetections {
       })),
       watchAlerts: (call: ServerWritableStream<WatchAlertsRequest, WatchAlertsResponse>) => {
         this.authenticate(call as ServerWritableStream<never, never>);
+        try {
+          if (call.request.device) this.requireDevice(call.request.device);
+        } catch (error) {
+          call.emit('error', toStatus(error));
+          return;
+        }
         const watcher = (response: WatchAlertsResponse): void => void call.write(response);
         if (call.request.withOpen) {
           for (const alert of [...this.alerts].reverse()) {

@@ -40,6 +40,7 @@ export class FakeManagementServer {
     (handle) => this.guard(handle),
     (call) => authenticate(call.metadata),
     (device, reason) => this.isolateOne(device, reason),
+    (device) => this.find(device),
   );
   private readonly watchers = new Set<(event: WatchDevicesResponse) => void>();
 

@@ -106,7 +106,7 @@ function isWithin(path: string, folder: string, platform: NodeJS.Platform): bool
 }
 
 /** On Windows: `\\server\share`, which the path of a network drive becomes once its links are resolved. */
-function isOfAnotherComputer(path: string): boolean {
+export function isOfAnotherComputer(path: string): boolean {
   return /^\\\\(?!\.\\)/.test(plainWindowsPath(path));
 }
 

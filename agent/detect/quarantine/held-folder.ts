@@ -68,10 +68,11 @@ export class HeldFolder {
     return (process.platform === 'win32' ? win32 : posix).join(this.path, name);
   }
 
+  /** On Windows by Node's own way, name by name: the system's would take short names for links, and Wine's ends at 260 characters. */
   private checkLinks(): void {
     const same =
       process.platform === 'win32'
-        ? realpathSync.native(this.path).toLowerCase() === this.path.toLowerCase()
+        ? realpathSync(this.path).toLowerCase() === this.path.toLowerCase()
         : realpathSync(this.path) === this.path;
     if (!same) throw onTheWay();
   }

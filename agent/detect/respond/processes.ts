@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { lookAtWindowsProcesses } from './windows-processes.js';
 
 /** What has to be known of a process before it may be killed. */
 export interface ProcessFacts {
@@ -15,11 +14,6 @@ export interface ProcessFacts {
 
 /** Looks at a process; undefined: there is none. */
 export type LookAtProcess = (pid: number) => ProcessFacts | undefined;
-
-/** Processes of this system. @throws WindowsError, or Error where the libraries of Windows cannot be loaded */
-export async function lookAtProcesses(platform: NodeJS.Platform): Promise<LookAtProcess> {
-  return platform === 'win32' ? lookAtWindowsProcesses() : lookAtLinuxProcess;
-}
 
 /** Clock ticks of /proc in a second: 100 on every architecture that Node runs on. */
 const TICKS = 100;

@@ -223,9 +223,9 @@ describe('an IOC scan isolates the device that it finds something on', function 
     it('goes on after the agent was killed in the middle of it; nothing is lost, and nothing told twice', async () => {
       const { fleet, device } = scene;
       const contents = [...Array(12).keys()].map((n) => `harmful 3.${n}`);
-      const { name, folder } = await makeScan(contents, 4_000, '--cpu', '10');
+      const { name, folder } = await makeScan(contents, 2_400, '--cpu', '20');
       for (const [n, content] of contents.entries()) {
-        writeFileSync(join(folder, `file-${String(n * 330).padStart(5, '0')}-bad`), content);
+        writeFileSync(join(folder, `file-${String(n * 200).padStart(5, '0')}-bad`), content);
       }
       await fleet.cli('scan', 'run', name);
       const before = loggedAt('an indicator matched').length;

@@ -4,6 +4,7 @@ import {
   ConnectRequest,
   ConnectResponse,
 } from '../../../shared/gen/cordon/v1/agent_service.js';
+import { toDuration } from '../../../shared/time.js';
 
 /** Runs inside a namespace and passes on what its parent says to agents and what they answer. Ends with its parent. */
 
@@ -12,6 +13,7 @@ export interface Listen {
   readonly port: number;
   readonly chainPem: string;
   readonly keyPem: string;
+  readonly heartbeatMs: number | undefined;
 }
 
 export interface Say {
@@ -30,6 +32,7 @@ type Stream = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 type Payload = NonNullable<ConnectResponse['payload']>;
 
 const streams = new Map<string, (payload: Payload) => void>();
+let heartbeatMs: number | undefined;
 const tell = (news: ServerNews): void => void process.send?.(news);
 
 /** Polite where it has to be, so that streams live: Welcome, acknowledged events, confirmed reports. */
@@ -42,7 +45,8 @@ function serve(stream: Stream): void {
     if (payload?.$case === 'hello') {
       ({ deviceId } = payload.value);
       streams.set(deviceId, say);
-      const welcome = ConnectResponse.fromPartial({ payload: { $case: 'welcome', value: {} } }).payload;
+      const value = heartbeatMs === undefined ? {} : { heartbeatInterval: toDuration(heartbeatMs) };
+      const welcome = ConnectResponse.fromPartial({ payload: { $case: 'welcome', value } }).payload;
       if (welcome) say(welcome);
     }
     if (payload?.$case === 'event') say({ $case: 'eventAck', value: { eventIds: [payload.value.id] } });
@@ -61,7 +65,8 @@ function serve(stream: Stream): void {
   stream.on('end', () => stream.end());
 }
 
-function listen({ port, chainPem, keyPem }: Listen): void {
+function listen({ port, chainPem, keyPem, heartbeatMs: asked }: Listen): void {
+  heartbeatMs = asked;
   const server = new Server();
   server.addService(AgentServiceService, { connect: serve });
   const pair = { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(chainPem) };

@@ -44,11 +44,12 @@ export class SteeredServer {
     child.on('message', (news: ServerNews) => this.note(news));
   }
 
-  static async start(host: Host): Promise<SteeredServer> {
+  /** @param heartbeatMs time between two heartbeats that it asks for; absent: it leaves that to the agents */
+  static async start(host: Host, heartbeatMs?: number): Promise<SteeredServer> {
     const child = host.spawn(process.execPath, [PROGRAM], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const { caPem, chainPem, keyPem } = await makeTestIdentity();
     const server = new SteeredServer(child, await DeviceCa.make(), caPem);
-    child.send({ kind: 'listen', port: AGENT_PORT, chainPem, keyPem });
+    child.send({ kind: 'listen', port: AGENT_PORT, chainPem, keyPem, heartbeatMs });
     await once(child, 'message');
     return server;
   }
@@ -140,7 +141,8 @@ export class SteeredServer {
     });
   }
 
-  private say(deviceId: string, payload: NonNullable<ConnectResponse['payload']>): void {
+  /** Says something to a device. */
+  say(deviceId: string, payload: NonNullable<ConnectResponse['payload']>): void {
     const encoded = ConnectResponse.encode({ seq: 0n, ack: 0n, payload }).finish();
     this.child.send({
       kind: 'say',

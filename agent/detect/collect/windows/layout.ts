@@ -118,7 +118,7 @@ export const LOCALGROUP_USERS_INFO_0 = {
 
 export const DNS_RECORDW = {
   name: 'DNS_RECORDW',
-  size: 72,
+  size: 88,
   fields: {
     pNext: quad(0),
     pName: quad(8),

@@ -59,7 +59,14 @@ describe('a detection of another tool', () => {
       reason: 'detected by scanner: rule rule-7',
     });
     expect(found()).to.deep.equal([
-      { source: 'scanner', ruleId: 'rule-7', detailsJson: '{"file":"/x"}', isolationId: id },
+      {
+        source: 'scanner',
+        ruleId: 'rule-7',
+        detailsJson: '{"file":"/x"}',
+        isolationId: id,
+        iocMatch: undefined,
+        responses: [],
+      },
     ]);
   });
 

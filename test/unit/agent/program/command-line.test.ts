@@ -43,7 +43,7 @@ describe('the command line of the agent', () => {
     ['isolat', 2, /did you mean isolation\?\); run "cordon-agent --help"/],
     ['release', 2, /unknown command 'release'/],
     ['run --control-socket here', 2, /--control-socket: must be an absolute path of at most 107 bytes/],
-    ['report-detection --rule r', 2, /--source: missing; give the name of the tool/],
+    ['report-detection --rule r --control-socket DIR/none.sock', 1, /none.sock: no agent listens there/],
     ['report-detection --source s', 2, /--rule: missing; give the rule/],
     ['report-detection --source s --rule r --details DIR/none', 1, /none: ENOENT/],
     [
