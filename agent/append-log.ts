@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fsyncSync, openSync, truncateSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, fsyncSync, openSync, readSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readBytesIfThere, syncFolder, writeDurably } from '../shared/durable-file.js';
 
@@ -31,9 +31,10 @@ export class AppendLog {
   append(record: unknown): void {
     const isNew = this.lines === 0 && readBytesIfThere(this.path) === undefined;
     if (isNew) writeDurably(this.path, '', 0o600);
-    const file = openSync(this.path, 'a', 0o600);
+    const file = openSync(this.path, 'a+', 0o600);
     try {
-      appendFileSync(file, `${JSON.stringify(record)}\n`);
+      // A full disk may have torn the line before; it must not take this one with it.
+      appendFileSync(file, `${endsInLine(file) ? '\n' : ''}${JSON.stringify(record)}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -52,4 +53,11 @@ export class AppendLog {
     writeDurably(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''), 0o600);
     this.lines = records.length;
   }
+}
+
+/** Whether the last line of a file has no end. */
+function endsInLine(file: number): boolean {
+  const { size } = fstatSync(file);
+  const last = Buffer.alloc(1);
+  return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
 }
