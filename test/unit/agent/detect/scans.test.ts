@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -256,6 +257,27 @@ describe('an IOC scan on a device', () => {
       expect([site.owner.isolated, existsSync(file)]).to.deep.equal([false, true]);
     });
 
+    it('isolates and tells where the disk takes nothing, and writes it down when it does', async () => {
+      const process = await scanning(ALL);
+      const log = join(dataDir(), 'scans', COMMAND, 'findings.log');
+      // Folders in the places of the files: nothing can be written.
+      mkdirSync(log, { recursive: true });
+      mkdirSync(join(dataDir(), 'events.log'));
+      process.match(matchOf('a'));
+      await untilTrue(() => told().length === 1);
+      expect(site.owner.isolated).to.equal(true);
+      expect(outcomes(told()[0])).to.deep.equal(['ISOLATE DONE']);
+      await settled();
+      expect(acknowledged(process)).to.equal(0);
+      rmSync(log, { recursive: true });
+      rmSync(join(dataDir(), 'events.log'), { recursive: true });
+      await match(process, 'a');
+      const before = told();
+      await restart();
+      expect(told()).to.deep.equal(before);
+      expect(outcomes(before[0])).to.deep.equal(['ISOLATE DONE']);
+    });
+
     it('leaves a device that is isolated by hand as it is (seed)', async () => {
       await site.owner.handle(desired(9n, isolate(), { automaticSettings: settings() }), site.now());
       const process = await scanning(ALL);
@@ -410,6 +432,20 @@ describe('an IOC scan on a device', () => {
       process.fails();
       await untilTrue(() => state() === 'FAILED');
       expect(updates.at(-1)?.error).to.equal('the scan process ended early (SIGSEGV)');
+    });
+
+    it('fails too where each process comes as far as the one before and no further', async () => {
+      let process = await scanning();
+      for (let n = 1; n <= 3; n++) {
+        process.progress(0, 0);
+        process.progress(0, 5_000);
+        process.fails();
+        await untilTrue(() => scanner.processes.length === n + 1);
+        process = scanner.last;
+      }
+      process.progress(0, 4_000);
+      process.fails();
+      await untilTrue(() => state() === 'FAILED');
     });
 
     it('after its result was told is not replaced, and what it still says is not listened to', async () => {
