@@ -4,6 +4,7 @@ import { measureManyExclusions } from './exclusions/apply.js';
 import { measureExcludedFlow } from './exclusions/flow.js';
 import { measureBroadcast } from './fleet/broadcast.js';
 import { print } from './report.js';
+import { measureScans } from './scan/scan.js';
 import { measureWfp } from './wfp/wfp.js';
 
 /** `npm run bench`: every figure beside a named peer, measured in the same run. */
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     ],
   });
   for (const figure of wfp ?? []) print(figure);
+  for (const figure of (await measureScans({ indicators: 10_000, rounds: 5 })) ?? []) print(figure);
   print(await measureBroadcast({ agents: 2000, rounds: 5 }));
 }
 

@@ -7,6 +7,8 @@ PATH=$PATH:/usr/sbin:/sbin
 declare -A package_of=([nft]=nftables [ip]=iproute2 [ss]=iproute2 [ping]=iputils-ping [nsenter]=util-linux)
 if [ "$wanted" = tests ]; then
   package_of+=([conntrack]=conntrack [dhcpd]=isc-dhcp-server [dhclient]=isc-dhcp-client [dnsmasq]=dnsmasq-base [dig]=bind9-dnsutils)
+  # What the bench compares IOC scans with.
+  package_of+=([md5deep]=hashdeep)
   package_of+=([wine]=wine [x86_64-w64-mingw32-gcc]=gcc-mingw-w64-x86-64)
   package_of+=([faketime]=faketime [wall]=bsdutils [script]=bsdutils [dbus-daemon]=dbus-daemon [notify-send]=libnotify-bin)
 fi

@@ -89,11 +89,10 @@ export class Scanner {
     this.problems = new Problems([...problems], problemsOmitted);
     this.kept = new KeptSets(kept);
     this.keys = [...recent];
-    this.detections = new Detections(detections, recent, async (match) => {
-      await parts.tellMatch(match);
-      this.keys.push(match.key);
+    this.detections = new Detections(detections, recent, parts.tellMatch, (key) => {
+      this.keys.push(key);
       // The sooner it is in a checkpoint, the less is told twice after a crash.
-      setImmediate(() => this.tellProgress());
+      this.tellProgress();
     });
   }
 

@@ -62,23 +62,31 @@ async function runScan(session: Session, name: string, flags: RunFlags): Promise
     throw new CliError(
       ExitCode.REFUSED,
       skippedDevices > 0
-        ? `${skippedDevices} devices were left out: a run has begun there, or too many commands wait`
+        ? `${devicesText(skippedDevices)} left out: a run has begun there, or too many commands wait`
         : 'the scan is for no device at the moment',
       `"cordon scan status ${name}" shows how they stand`,
     );
   }
   if (skippedDevices > 0) {
-    io.stderr.write(`${skippedDevices} devices left out: a run has begun there, or too many commands wait\n`);
+    io.stderr.write(
+      `${devicesText(skippedDevices)} left out: a run has begun there, or too many commands wait\n`,
+    );
   }
   if (flags.wait) return waitForRuns(session, name, commandIds, flags);
-  const told = commandIds.length === 1 ? '1 device' : `${commandIds.length} devices`;
   printer.print(
     () => ({
       kind: 'text',
-      text: printable(`told ${told} to scan; "cordon scan status ${name}" shows how they come along`) + '\n',
+      text:
+        printable(
+          `told ${devicesText(commandIds.length)} to scan; "cordon scan status ${name}" shows how they come along`,
+        ) + '\n',
     }),
     () => toProtoJson('RunIocScanTaskResponse', RunIocScanTaskResponse, response),
   );
+}
+
+function devicesText(count: number): string {
+  return count === 1 ? '1 device' : `${count} devices`;
 }
 
 async function waitForRuns(

@@ -1,15 +1,10 @@
-import { Command, CommandState } from '../../shared/gen/cordon/v1/command.js';
+import { CommandState, type Command } from '../../shared/gen/cordon/v1/command.js';
 import { CommandServiceService, ListCommandsRequest } from '../../shared/gen/cordon/v1/command_service.js';
-import { IocScanTask } from '../../shared/gen/cordon/v1/task.js';
-import { toProtoJson } from '../../shared/proto-json.js';
 import { fromTimestamp } from '../../shared/time.js';
 import type { Api } from '../client.js';
 import { isFinal } from '../command-state.js';
 import { readDeviceNames } from '../device-names.js';
 import { readPages } from '../pages.js';
-import type { Session } from '../session/session.js';
-import { runsView } from '../view/scan-runs.js';
-import { readScan } from './tasks.js';
 
 /** How one device stands with a scan. */
 export interface DeviceRuns {
@@ -65,23 +60,4 @@ export function newestRuns(
 export function isPlanned({ state, notBefore }: Command, now: number): boolean {
   const waits = state === CommandState.COMMAND_STATE_PENDING || state === CommandState.COMMAND_STATE_ACCEPTED;
   return waits && notBefore !== undefined && fromTimestamp(notBefore) > now;
-}
-
-/** Prints how each device stands with a scan. */
-export async function printRuns({ api, printer, io }: Session, name: string): Promise<void> {
-  const task = await readScan(api, name);
-  const now = io.clock.wall();
-  const runs = await readNewestRuns(api, task.id, now);
-  printer.print(
-    () => runsView(runs),
-    () => ({
-      iocScanTask: toProtoJson('IocScanTask', IocScanTask, task),
-      devices: runs.map(({ deviceId, deviceName, current, planned }) => ({
-        deviceId,
-        deviceName,
-        current: current ? toProtoJson('Command', Command, current) : null,
-        planned: planned ? toProtoJson('Command', Command, planned) : null,
-      })),
-    }),
-  );
 }

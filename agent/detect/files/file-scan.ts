@@ -88,10 +88,12 @@ export class FileScan {
       const looked = this.look(entry);
       if (looked) await looked;
       const { candidates, counts } = this.batch;
-      if (candidates.length >= BATCH_FILES || counts.files >= BATCH_ENTRIES) await this.send();
+      if (candidates.length >= BATCH_FILES || counts.files >= BATCH_ENTRIES) {
+        if (!(await this.send())) return false;
+      }
       if (performance.now() - this.since > this.parts.turnMs && !(await this.turn())) return false;
     }
-    await this.send();
+    if (!(await this.send())) return false;
     while (this.open.length > 0) {
       this.throwFailure();
       if (!(await this.turn())) return false;
@@ -174,7 +176,8 @@ export class FileScan {
     return all;
   }
 
-  private async send(): Promise<void> {
+  /** False: the scan ends. */
+  private async send(): Promise<boolean> {
     const { batch } = this;
     batch.position = this.walker.position();
     batch.done = this.walker.done();
@@ -193,8 +196,10 @@ export class FileScan {
     const most = this.parts.readers.width * 2 + 2;
     while (this.open.length > most) {
       this.throwFailure();
-      await this.somethingDone();
+      if (!(await this.turn())) return false;
+      if (this.open.length > most) await this.somethingDone();
     }
+    return true;
   }
 
   private somethingDone(): Promise<void> {

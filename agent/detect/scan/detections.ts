@@ -21,6 +21,8 @@ export class Detections {
     counts: Readonly<Record<string, number>>,
     known: Iterable<string>,
     private readonly tell: (match: ScanMatch) => Promise<void>,
+    /** Called when one has been counted, before the next one is told. */
+    private readonly counted: (key: string) => void,
   ) {
     this.counts = new Map(Object.entries(counts));
     this.known = new Set(known);
@@ -54,6 +56,7 @@ export class Detections {
     this.known.add(match.key);
     this.counts.set(match.documentHash, count + 1);
     this.reported += 1;
+    this.counted(match.key);
     return 'reported';
   }
 }

@@ -102,7 +102,7 @@ describe('an operator with cordon and detections', function () {
     await done(...'scan create once --document Zeus --device press'.split(' '));
     expect(await done('scan', 'run', 'once')).to.contain('told 1 device to scan');
     const again = await call('scan', 'run', 'once');
-    expect(again.stderr).to.contain('1 devices were left out');
+    expect(again.stderr).to.contain('1 device left out');
     expect(await done('scan', 'status', 'once')).to.match(/press +pending/);
     expect(await done('command', 'list', '--task', 'once')).to.match(/press +scan once +pending/);
     await done('scan', 'pause', 'once');
