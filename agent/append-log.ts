@@ -8,6 +8,7 @@ import { readBytesIfThere, syncFolder, writeDurably } from '../shared/durable-fi
  */
 export class AppendLog {
   private lines = 0;
+  private bytes = 0;
 
   constructor(private readonly path: string) {}
 
@@ -19,6 +20,7 @@ export class AppendLog {
     if (whole < content.length) truncateSync(this.path, whole);
     const lines = content.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
     this.lines = lines.length;
+    this.bytes = whole;
     return lines.flatMap((line) => {
       try {
         return [JSON.parse(line) as unknown];
@@ -34,7 +36,9 @@ export class AppendLog {
     const file = openSync(this.path, 'a+', 0o600);
     try {
       // A full disk may have torn the line before; it must not take this one with it.
-      appendFileSync(file, `${endsInLine(file) ? '\n' : ''}${JSON.stringify(record)}\n`);
+      const line = Buffer.from(`${endsInLine(file) ? '\n' : ''}${JSON.stringify(record)}\n`);
+      appendFileSync(file, line);
+      this.bytes += line.length;
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -48,10 +52,17 @@ export class AppendLog {
     return this.lines;
   }
 
+  /** Size of the file, bytes. */
+  get size(): number {
+    return this.bytes;
+  }
+
   /** Replaces the content in one step. */
   rewrite(records: readonly unknown[]): void {
-    writeDurably(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''), 0o600);
+    const content = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    writeDurably(this.path, content, 0o600);
     this.lines = records.length;
+    this.bytes = content.length;
   }
 }
 

@@ -11,6 +11,8 @@ const KEPT_MS = 7 * 86_400_000;
 const JOURNAL_LIMIT = 1000;
 /** Dead lines in the file before it is rewritten. */
 const SLACK = 200;
+/** Dead bytes in it, about: orders may be large, and each step has the whole order. */
+const SLACK_BYTES = 16 * 1024 * 1024;
 
 export interface Entry {
   readonly id: string;
@@ -60,6 +62,8 @@ export function isFinal(state: CommandState): boolean {
 export class CommandJournal {
   private readonly log: AppendLog;
   private readonly entries = new Map<string, Entry>();
+  /** Size of the file when it was written last, bytes. */
+  private rewrittenSize = 0;
 
   constructor(
     dataDir: string,
@@ -103,7 +107,10 @@ export class CommandJournal {
       this.entries.delete(id);
       excess -= 1;
     }
-    if (this.log.length > this.entries.size + SLACK) this.log.rewrite([...this.entries.values()].map(toLine));
+    const { length, size } = this.log;
+    if (length <= this.entries.size + SLACK && size <= this.rewrittenSize * 2 + SLACK_BYTES) return;
+    this.log.rewrite([...this.entries.values()].map(toLine));
+    this.rewrittenSize = this.log.size;
   }
 }
 
