@@ -81,12 +81,23 @@ export class CommandJournal {
     return this.entries.get(id);
   }
 
-  /** Is on disk when this returns. What nobody will ask for again is left out: the order of one that is over, and so on. */
-  put(given: Entry): void {
+  /**
+   * Is on disk when this returns true. False: the disk takes nothing, and only this agent knows; the next one goes on from
+   * the step before. What nobody will ask for again is left out: the order of one that is over, and so on.
+   * @throws Error of the file system, for a command that is not known yet: it is none then
+   */
+  put(given: Entry): boolean {
     const entry = withoutNeedless(given);
+    let written = true;
+    try {
+      this.log.append(toLine(entry));
+    } catch (error) {
+      if (!this.entries.has(entry.id)) throw error;
+      written = false;
+    }
     this.entries.set(entry.id, entry);
-    this.log.append(toLine(entry));
     this.prune();
+    return written;
   }
 
   /** Commands that have not come to an end. */
@@ -109,8 +120,12 @@ export class CommandJournal {
     }
     const { length, size } = this.log;
     if (length <= this.entries.size + SLACK && size <= this.rewrittenSize * 2 + SLACK_BYTES) return;
-    this.log.rewrite([...this.entries.values()].map(toLine));
-    this.rewrittenSize = this.log.size;
+    try {
+      this.log.rewrite([...this.entries.values()].map(toLine));
+      this.rewrittenSize = this.log.size;
+    } catch {
+      // The old file has all of it too; the next step tries again.
+    }
   }
 }
 

@@ -281,7 +281,13 @@ export class CommandRunner {
       progress: far,
     };
     const finishedAtMs = final ? this.clock.wall() : undefined;
-    this.journal.put({ ...entry, update, finishedAtMs, acknowledged: false });
+    if (!this.journal.put({ ...entry, update, finishedAtMs, acknowledged: false })) {
+      const state = CommandState[change.state];
+      this.log.error(
+        { command: id, state },
+        'a step of a command cannot be saved; make room in the data folder',
+      );
+    }
     if (final) this.forget(id);
     this.updated.next(update);
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -85,6 +85,22 @@ describe('the command runner', () => {
     expect(statSync(join(folder, 'commands.log')).size).to.be.lessThan(25 * 1024 * 1024);
     expect(new CommandJournal(folder, clock).open()).to.have.length(1);
     await other.stop();
+  });
+
+  it('goes on where the disk takes nothing, and takes no order then', async () => {
+    runner.order(order('a'));
+    const journal = join(folder, 'commands.log');
+    renameSync(journal, `${journal}.old`);
+    mkdirSync(journal);
+    finish(CommandResult.fromPartial({}));
+    await settled();
+    expect(steps('a')).to.deep.equal(['ACCEPTED', 'RUNNING', 'SUCCEEDED']);
+    expect(() => runner.order(order('b'))).to.throw('EISDIR');
+    expect(runner.openIds()).to.deep.equal(['a']);
+    rmSync(journal, { recursive: true });
+    renameSync(`${journal}.old`, journal);
+    runner.order(order('b'));
+    expect(steps('b')).to.deep.equal(['ACCEPTED', 'RUNNING']);
   });
 
   it('says why a command failed', async () => {
