@@ -92,9 +92,12 @@ export class EventOutbox {
   acknowledge(ids: readonly string[]): void {
     const gone = this.forget(ids);
     if (gone.length === 0) return;
-    this.log.append({ gone });
-    this.tidy();
-    this.removed.next();
+    try {
+      this.log.append({ gone });
+      this.tidy();
+    } finally {
+      this.removed.next();
+    }
   }
 
   /** Oldest first. */
