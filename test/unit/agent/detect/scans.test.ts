@@ -29,7 +29,12 @@ import {
   type IocScanCommand,
   type IocScanResult,
 } from '../../../../shared/gen/cordon/v1/command.js';
-import { ResponseAction, ResponseState } from '../../../../shared/gen/cordon/v1/ioc.js';
+import {
+  IocScanSettings,
+  ResponseAction,
+  ResponseState,
+  ScanArea,
+} from '../../../../shared/gen/cordon/v1/ioc.js';
 import { IsolationMode } from '../../../../shared/gen/cordon/v1/isolation.js';
 import type { DetectionResponse } from '../../../../shared/gen/cordon/v1/task.js';
 import { toDuration } from '../../../../shared/time.js';
@@ -187,6 +192,19 @@ describe('an IOC scan on a device', () => {
       expect(result()?.documents).to.have.length(1);
       expect(result()?.documents[0]).to.deep.include({ hash: other, refused: 'the document was deleted' });
     });
+
+    for (const [name, area, why] of [
+      ['an area that it does not know', 77 as ScanArea, 'does not know'],
+      ['folders, and none is named', ScanArea.SCAN_AREA_FOLDERS, 'no folder'],
+    ] as const) {
+      it(`fails where it shall look at ${name}, rather than look elsewhere`, async () => {
+        order(undefined, { settings: IocScanSettings.fromPartial({ area }) });
+        bring();
+        await untilTrue(() => state() === 'FAILED');
+        expect(updates.at(-1)?.error).to.contain(why);
+        expect(scanner.processes).to.have.length(0);
+      });
+    }
 
     it('fails where none is to be had', async () => {
       order();
