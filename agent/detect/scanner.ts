@@ -68,6 +68,8 @@ export class Scanner {
   private files: FileScan | undefined;
   private activity = 'reading the documents';
   private percent: number;
+  /** Percentage at which files begin. */
+  private filesFrom = 0;
   /** Of the kind that is being looked at: how many, and what was reported. */
   private items = 0;
   private keys: string[];
@@ -173,6 +175,7 @@ export class Scanner {
   }
 
   private async lookAtFiles(matcher: Matcher, from: number): Promise<void> {
+    this.filesFrom = from;
     const { parts, state, order } = this;
     if (!state.files.finished) {
       const asked = matcher.terms('FileItem');
@@ -188,10 +191,7 @@ export class Scanner {
         maxBytes: limitsOf(order.settings).maxBytes,
         report: (match) => this.detections.report(match),
         problem: (subject, detail) => this.problems.add(subject, detail),
-        turn: async () => {
-          this.reach(from + (100 - from) * files.done);
-          return parts.pace.turn();
-        },
+        turn: () => parts.pace.turn(),
         turnMs: TURN_MS,
       });
       this.files = files;
@@ -232,7 +232,8 @@ export class Scanner {
   }
 
   private tellProgress(): void {
-    const { files } = this;
+    const { files, filesFrom } = this;
+    if (files) this.reach(filesFrom + (100 - filesFrom) * files.done);
     const activity = files ? `files in ${files.folder || 'the first folder'}` : this.activity;
     this.parts.tell({
       kind: 'progress',
