@@ -304,14 +304,15 @@ describe('a scan that goes on after its process ended', () => {
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 0, max: keys.length - 1 }), async (crashAt) => {
           let count = 0;
-          const never = new Promise<void>(() => undefined);
+          let letGo: () => void = () => undefined;
+          const held = new Promise<void>((resolve) => (letGo = resolve));
           let crashed: () => void = () => undefined;
           const crash = new Promise<void>((resolve) => (crashed = resolve));
           const first = scanOf(undefined, async () => {
             await new Promise((resolve) => setImmediate(resolve));
             if (count++ < crashAt) return;
             crashed();
-            await never;
+            await held;
           });
           await crash;
           first.pace.pause();
@@ -326,6 +327,8 @@ describe('a scan that goes on after its process ended', () => {
           expect([...all].sort()).to.deep.equal([...keys].sort());
           expect(result.filesScanned).to.equal(expected.filesScanned);
           expect(result.restarts).to.equal(1);
+          letGo();
+          await first.done;
         }),
         { numRuns: 12 },
       );
@@ -342,15 +345,19 @@ describe('a scan that goes on after its process ended', () => {
         { term: 'ServiceItem/name', content: 's' },
         { term: 'FileItem/FileName', content: 'evil' },
       ]);
+      let letGo: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (letGo = resolve));
       const first = site.scan({
         collectors: [collectorOf('ServiceItem', ['name'], [{ name: 's' }])],
-        onMatch: () => new Promise(() => undefined),
+        onMatch: () => held,
       });
       await new Promise((resolve) => setTimeout(resolve, 700));
       const second = site.scan({ collectors: [], checkpoint: first.checkpoints.at(-1) });
       first.pace.cancel();
       await second.done;
       expect(second.matches).to.have.length(1);
+      letGo();
+      await first.done;
       const afresh = site.scan({ collectors: [] });
       await afresh.done;
       expect(afresh.matches).to.have.length(0);
