@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fsyncSync, openSync, truncateSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, fsyncSync, openSync, readSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readBytesIfThere, syncFolder, writeDurably } from '../shared/durable-file.js';
 
@@ -8,6 +8,7 @@ import { readBytesIfThere, syncFolder, writeDurably } from '../shared/durable-fi
  */
 export class AppendLog {
   private lines = 0;
+  private bytes = 0;
 
   constructor(private readonly path: string) {}
 
@@ -19,6 +20,7 @@ export class AppendLog {
     if (whole < content.length) truncateSync(this.path, whole);
     const lines = content.subarray(0, whole).toString('utf8').split('\n').slice(0, -1);
     this.lines = lines.length;
+    this.bytes = whole;
     return lines.flatMap((line) => {
       try {
         return [JSON.parse(line) as unknown];
@@ -31,9 +33,12 @@ export class AppendLog {
   append(record: unknown): void {
     const isNew = this.lines === 0 && readBytesIfThere(this.path) === undefined;
     if (isNew) writeDurably(this.path, '', 0o600);
-    const file = openSync(this.path, 'a', 0o600);
+    const file = openSync(this.path, 'a+', 0o600);
     try {
-      appendFileSync(file, `${JSON.stringify(record)}\n`);
+      // A full disk may have torn the line before; it must not take this one with it.
+      const line = Buffer.from(`${endsInLine(file) ? '\n' : ''}${JSON.stringify(record)}\n`);
+      appendFileSync(file, line);
+      this.bytes += line.length;
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -47,9 +52,23 @@ export class AppendLog {
     return this.lines;
   }
 
+  /** Size of the file, bytes. */
+  get size(): number {
+    return this.bytes;
+  }
+
   /** Replaces the content in one step. */
   rewrite(records: readonly unknown[]): void {
-    writeDurably(this.path, records.map((record) => `${JSON.stringify(record)}\n`).join(''), 0o600);
+    const content = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    writeDurably(this.path, content, 0o600);
     this.lines = records.length;
+    this.bytes = content.length;
   }
+}
+
+/** Whether the last line of a file has no end. */
+function endsInLine(file: number): boolean {
+  const { size } = fstatSync(file);
+  const last = Buffer.alloc(1);
+  return size > 0 && readSync(file, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
 }

@@ -11,6 +11,8 @@ const KEPT_MS = 7 * 86_400_000;
 const JOURNAL_LIMIT = 1000;
 /** Dead lines in the file before it is rewritten. */
 const SLACK = 200;
+/** Dead bytes in it, about: orders may be large, and each step has the whole order. */
+const SLACK_BYTES = 16 * 1024 * 1024;
 
 export interface Entry {
   readonly id: string;
@@ -60,6 +62,8 @@ export function isFinal(state: CommandState): boolean {
 export class CommandJournal {
   private readonly log: AppendLog;
   private readonly entries = new Map<string, Entry>();
+  /** Size of the file when it was written last, bytes. */
+  private rewrittenSize = 0;
 
   constructor(
     dataDir: string,
@@ -77,12 +81,23 @@ export class CommandJournal {
     return this.entries.get(id);
   }
 
-  /** Is on disk when this returns. What nobody will ask for again is left out: the order of one that is over, and so on. */
-  put(given: Entry): void {
+  /**
+   * Is on disk when this returns true. False: the disk takes nothing, and only this agent knows; the next one goes on from
+   * the step before. What nobody will ask for again is left out: the order of one that is over, and so on.
+   * @throws Error of the file system, for a command that is not known yet: it is none then
+   */
+  put(given: Entry): boolean {
     const entry = withoutNeedless(given);
+    let written = true;
+    try {
+      this.log.append(toLine(entry));
+    } catch (error) {
+      if (!this.entries.has(entry.id)) throw error;
+      written = false;
+    }
     this.entries.set(entry.id, entry);
-    this.log.append(toLine(entry));
     this.prune();
+    return written;
   }
 
   /** Commands that have not come to an end. */
@@ -103,7 +118,14 @@ export class CommandJournal {
       this.entries.delete(id);
       excess -= 1;
     }
-    if (this.log.length > this.entries.size + SLACK) this.log.rewrite([...this.entries.values()].map(toLine));
+    const { length, size } = this.log;
+    if (length <= this.entries.size + SLACK && size <= this.rewrittenSize * 2 + SLACK_BYTES) return;
+    try {
+      this.log.rewrite([...this.entries.values()].map(toLine));
+      this.rewrittenSize = this.log.size;
+    } catch {
+      // The old file has all of it too; the next step tries again.
+    }
   }
 }
 

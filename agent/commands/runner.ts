@@ -1,6 +1,6 @@
 import { Subject, type Observable } from 'rxjs';
 import type { CancelTimer, Clock } from '../../shared/clock.js';
-import type { CommandOrder, CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
+import { CommandOrder, type CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
 import { CommandState, type CommandResult } from '../../shared/gen/cordon/v1/command.js';
 import type { Logger } from '../../shared/log.js';
 import { fromDuration, fromTimestamp } from '../../shared/time.js';
@@ -10,6 +10,8 @@ import { Running, type Ending, type Progress } from './running.js';
 
 /** Commands that wait or run; the server's own limit for a device is the same. */
 const OPEN_LIMIT = 50;
+/** All that wait are kept in memory and on disk. */
+const LARGEST_ORDER = 1024 * 1024;
 const DEFAULT_RUN_TIMEOUT_MS = 300_000;
 const LONGEST_ERROR = 1000;
 /** A wall clock that was set may have been what decides: what waits for its time is looked at this often. */
@@ -86,6 +88,9 @@ export class CommandRunner {
   order(order: CommandOrder): void {
     const known = this.journal.get(order.id);
     if (known) return this.updated.next(this.withProgress(known.update));
+    if (CommandOrder.encode(order).finish().length > LARGEST_ORDER) {
+      return this.finish(blank(order.id), REJECTED, 'the command is larger than 1 MiB; give it fewer paths');
+    }
     const entry: Entry = { ...blank(order.id), order, paused: this.pausedAhead.delete(order.id) };
     if (!this.jobOf(entry)) return this.finish(entry, REJECTED, 'this agent does not know the command');
     if (isDue(order.expiresAt, this.serverNow())) {
@@ -276,7 +281,13 @@ export class CommandRunner {
       progress: far,
     };
     const finishedAtMs = final ? this.clock.wall() : undefined;
-    this.journal.put({ ...entry, update, finishedAtMs, acknowledged: false });
+    if (!this.journal.put({ ...entry, update, finishedAtMs, acknowledged: false })) {
+      const state = CommandState[change.state];
+      this.log.error(
+        { command: id, state },
+        'a step of a command cannot be saved; make room in the data folder',
+      );
+    }
     if (final) this.forget(id);
     this.updated.next(update);
   }

@@ -31,12 +31,13 @@ export const ABANDONED = 'abandoned';
 /**
  * What happens to each match of a scan: it is on disk before anything is done about it, then come the responses, then the
  * event for the server, then it is done with. Whenever the agent ends in between, the next one goes on behind the last step
- * that is on disk; every step may be taken twice with the effect of once.
+ * that is on disk; every step may be taken twice with the effect of once. Where the disk takes nothing, all of it is done
+ * all the same, as far as that goes without: a full disk must not keep a computer from being isolated.
  */
 export class DetectionDesk {
   constructor(private readonly parts: DeskParts) {}
 
-  /** Resolves when the match is done with, or the agent ends. */
+  /** Resolves when the match is done with, or the agent ends. @throws Error of the file system: it could not be written down */
   async take(
     match: ScanMatch,
     command: IocScanCommand,
@@ -71,18 +72,26 @@ export class DetectionDesk {
   ): Promise<void> {
     const { finding } = entry;
     const { key, eventId, occurredAtMs, detection } = finding;
+    const errors: unknown[] = [];
+    const write = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    write(() => findings.save(key));
     for (const action of finding.actions) {
       if (entry.answer.outcomes.some((outcome) => outcome.action === action)) continue;
       const { outcome, isolationId } = await respond(action, finding, this.parts.respond);
-      findings.answered(key, outcome, isolationId);
+      write(() => findings.answered(key, outcome, isolationId));
     }
     await this.untilRoom(patience);
     if (patience.signal.reason === ABANDONED) return;
     const { outcomes, isolationId } = entry.answer;
-    this.parts.events.addOnce(eventId, occurredAtMs, {
-      $case: 'detectionFound',
-      value: { ...detection, isolationId, responses: [...outcomes] },
-    });
+    const value = { ...detection, isolationId, responses: [...outcomes] };
+    write(() => this.parts.events.addOnce(eventId, occurredAtMs, { $case: 'detectionFound', value }));
+    if (errors.length > 0) throw errors[0];
     findings.done(key);
   }
 

@@ -86,7 +86,12 @@ export class Documents {
     if (!this.makeRoom(content.length)) {
       return this.refuse(hash, 'the documents of the commands that wait take all the room that there is');
     }
-    writeDurably(join(this.folder, hash), content, 0o600);
+    try {
+      writeDurably(join(this.folder, hash), content, 0o600);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return this.refuse(hash, `this device cannot keep it: ${code ?? message}`);
+    }
     this.sizes.set(hash, content.length);
     this.use(hash);
     this.refused.delete(hash);

@@ -39,6 +39,8 @@ export class FindingsLog {
   private readonly log: AppendLog;
   private readonly open = new Map<string, { readonly finding: Finding; answer: Answer }>();
   private readonly finished = new Set<string>();
+  /** Keys of findings that are known here and not on disk, because it was full. */
+  private readonly unsaved = new Set<string>();
 
   constructor(path: string) {
     this.log = new AppendLog(path);
@@ -69,18 +71,30 @@ export class FindingsLog {
     return [...this.open.values()];
   }
 
-  /** Writes a finding down; one that is there already stays as it is. Returns what to go on with. */
+  /** Knows a finding from now on; one that is known already stays as it is. Returns what to go on with. */
   found(finding: Finding): { readonly finding: Finding; readonly answer: Answer } {
     const known = this.open.get(finding.key);
     if (known) return known;
-    this.log.append({ found: toLine(finding) });
+    this.unsaved.add(finding.key);
     return this.remember(finding);
   }
 
-  /** An action came to its end. @param isolationId isolation that it started; empty: none */
+  /** Writes a finding down, if it is not yet. @throws Error of the file system; it is known all the same */
+  save(key: string): void {
+    const entry = this.open.get(key);
+    if (!entry || !this.unsaved.has(key)) return;
+    this.log.append({ found: toLine(entry.finding) });
+    this.unsaved.delete(key);
+  }
+
+  /**
+   * An action came to its end.
+   * @param isolationId isolation that it started; empty: none
+   * @throws Error of the file system; it is known all the same
+   */
   answered(key: string, outcome: ResponseOutcome, isolationId: string): void {
-    this.log.append({ answered: key, outcome: encode(ResponseOutcome.encode(outcome)), isolationId });
     this.answer(key, outcome, isolationId);
+    this.log.append({ answered: key, outcome: encode(ResponseOutcome.encode(outcome)), isolationId });
   }
 
   /** Nothing is left to do about a finding. */
@@ -114,6 +128,7 @@ export class FindingsLog {
 
   private forget(key: string): void {
     this.open.delete(key);
+    this.unsaved.delete(key);
     this.finished.add(key);
   }
 }

@@ -42,6 +42,8 @@ export class ScanRun {
   private over = false;
   private waitsForRoom = false;
   private fruitless = 0;
+  /** The most that any of its processes had done: one that begins anew behind it has not come further. */
+  private furthest: Furthest;
   private unsaved = false;
   private saving: Promise<void> = Promise.resolve();
   private saveTimer: CancelTimer | undefined;
@@ -50,6 +52,7 @@ export class ScanRun {
 
   constructor(private readonly parts: ScanRunParts) {
     this.state = parts.state;
+    this.furthest = { ...parts.state.progress, percent: parts.state.percent };
   }
 
   /**
@@ -123,16 +126,22 @@ export class ScanRun {
   private async match(match: ScanMatch): Promise<void> {
     if (this.over) return;
     const { command, desk, folder, order } = this.parts;
+    const before = folder.findings.count;
     await desk.take(match, command, order.scanId, folder.findings, this.patience());
+    // Its process does not wait for ever until there is room, and is not to blame for that.
+    if (folder.findings.count > before) this.fruitless = 0;
   }
 
   private note(percent: number, progress: ScanProgress, checkpoint: Checkpoint): void {
     if (this.over) return;
-    const further = percent > this.state.percent || movedOn(this.state.progress, progress);
+    const changed = percent > this.state.percent || movedOn(this.state.progress, progress);
     this.state = { ...this.state, percent, progress, checkpoint };
-    if (further) this.fruitless = 0;
+    if (percent > this.furthest.percent || movedOn(this.furthest, progress)) {
+      this.fruitless = 0;
+      this.furthest = most(this.furthest, { ...progress, percent });
+    }
     this.tell();
-    if (further || this.unsaved) this.saveSoon();
+    if (changed || this.unsaved) this.saveSoon();
   }
 
   /** What the process does meanwhile is not what a person has to know. */
@@ -184,7 +193,20 @@ export class ScanRun {
   }
 }
 
-function movedOn(before: ScanProgress, now: ScanProgress): boolean {
+type Counts = Pick<ScanProgress, 'filesScanned' | 'itemsScanned' | 'bytesHashed'>;
+type Furthest = Counts & { readonly percent: number };
+
+function most(a: Furthest, b: Furthest): Furthest {
+  const larger = (one: bigint, other: bigint): bigint => (one > other ? one : other);
+  return {
+    percent: Math.max(a.percent, b.percent),
+    filesScanned: larger(a.filesScanned, b.filesScanned),
+    itemsScanned: larger(a.itemsScanned, b.itemsScanned),
+    bytesHashed: larger(a.bytesHashed, b.bytesHashed),
+  };
+}
+
+function movedOn(before: Counts, now: Counts): boolean {
   return (
     now.filesScanned > before.filesScanned ||
     now.itemsScanned > before.itemsScanned ||

@@ -1,5 +1,5 @@
 import { CommandResult, IocScanResult, type IocScanCommand } from '../../shared/gen/cordon/v1/command.js';
-import { IocScanSettings, ScanProgress } from '../../shared/gen/cordon/v1/ioc.js';
+import { IocScanSettings, ScanArea, ScanProgress } from '../../shared/gen/cordon/v1/ioc.js';
 import { isId } from '../../shared/ids.js';
 import { toDuration } from '../../shared/time.js';
 import type { LongJob, RunControl } from '../commands/job.js';
@@ -123,6 +123,7 @@ export class Scans {
     const before = folder.load();
     if (command.documentHashes.length > MOST_DOCUMENTS)
       throw new Error('the command names too many documents');
+    checkArea(command);
     const refused = hashesOf(command).flatMap((hash) => {
       const known = before?.refused.find((each) => each.hash === hash);
       const reason = known?.reason ?? documents.refusal(hash);
@@ -133,6 +134,18 @@ export class Scans {
       : { ...NOTHING_YET, refused };
     folder.save(state);
     return state;
+  }
+}
+
+/** A scan that looks nowhere, or elsewhere than was meant, must not end as one that found nothing. */
+function checkArea({ settings }: IocScanCommand): void {
+  if (!settings) return;
+  const { area, folders } = settings;
+  if (area === ScanArea.UNRECOGNIZED || ScanArea[area] === undefined) {
+    throw new Error('the command names an area to scan that this agent does not know; it has to be updated');
+  }
+  if (area === ScanArea.SCAN_AREA_FOLDERS && folders.length === 0) {
+    throw new Error('the command names no folder to scan');
   }
 }
 

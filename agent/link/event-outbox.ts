@@ -30,6 +30,8 @@ export class EventOutbox {
   private readonly log: AppendLog;
   private readonly waiting = new Map<string, AgentEvent>();
   private readonly stored = new Set<string>();
+  /** Those that wait and are not on disk, because it was full. */
+  private readonly unsaved = new Set<string>();
   private readonly added = new Subject<void>();
   private readonly removed = new Subject<void>();
   private droppedCount = 0n;
@@ -76,11 +78,13 @@ export class EventOutbox {
   }
 
   /**
-   * The same for a detection with an id of its own: one that waits, or that the server has, is not taken again.
+   * The same for a detection with an id of its own: one that waits on disk, or that the server has, is not taken again. One
+   * that cannot be written down is told to the server all the same.
+   * @throws Error of the file system: it is not on disk
    * @param occurredAtMs wall clock, milliseconds since 1970
    */
   addOnce(id: string, occurredAtMs: number, event: NonNullable<AgentEvent['event']>): void {
-    if (this.waiting.has(id) || this.stored.has(id)) return;
+    if ((this.waiting.has(id) && !this.unsaved.has(id)) || this.stored.has(id)) return;
     this.keep({ id, occurredAt: toTimestamp(occurredAtMs), event });
   }
 
@@ -88,9 +92,12 @@ export class EventOutbox {
   acknowledge(ids: readonly string[]): void {
     const gone = this.forget(ids);
     if (gone.length === 0) return;
-    this.log.append({ gone });
-    this.tidy();
-    this.removed.next();
+    try {
+      this.log.append({ gone });
+      this.tidy();
+    } finally {
+      this.removed.next();
+    }
   }
 
   /** Oldest first. */
@@ -99,11 +106,17 @@ export class EventOutbox {
   }
 
   private keep(full: AgentEvent): void {
-    if (this.waiting.size >= OUTBOX_LIMIT && !this.makeRoomFor(full)) return;
+    const known = this.waiting.has(full.id);
+    if (!known && this.waiting.size >= OUTBOX_LIMIT && !this.makeRoomFor(full)) return;
     this.remember(full);
-    this.log.append({ put: encode(full) });
-    this.tidy();
-    this.added.next();
+    this.unsaved.add(full.id);
+    try {
+      this.log.append({ put: encode(full) });
+      this.unsaved.delete(full.id);
+      this.tidy();
+    } finally {
+      if (!known) this.added.next();
+    }
   }
 
   private remember(event: AgentEvent): void {
@@ -119,6 +132,7 @@ export class EventOutbox {
         if (this.stored.size <= REMEMBERED) break;
         this.stored.delete(oldest);
       }
+      this.unsaved.delete(id);
       return this.waiting.delete(id);
     });
   }

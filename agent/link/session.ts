@@ -106,7 +106,7 @@ export class Session {
     this.outgoing = new Outgoing(transport, parts.clock, sources, () => this.received);
     this.deadline = parts.clock.after(WELCOME_WITHIN_MS, () => this.fail('no Welcome within 15 s'));
     const listening = transport.messages.subscribe({
-      next: (message) => this.receive(message),
+      next: (message) => this.take(message),
       error: (error: unknown) => this.failWith(error),
       complete: () =>
         this.end(this.phase === 'finishing' ? this.whenFinished : lost('the server ended the stream')),
@@ -124,6 +124,16 @@ export class Session {
   /** Asks for a certificate; the answer comes through `certificate`. Does nothing before Welcome. */
   requestCertificate(csr: Buffer): void {
     if (this.phase === 'live') this.outgoing.say({ $case: 'certificateRequest', value: { csr } });
+  }
+
+  /** A full disk, for one, ends the stream and not the agent: what was not handled comes again with the next one. */
+  private take(message: ConnectResponse): void {
+    try {
+      this.receive(message);
+    } catch (error) {
+      this.parts.log.error({ err: error }, 'a message of the server could not be handled');
+      this.fail('a message of the server could not be handled');
+    }
   }
 
   private receive(message: ConnectResponse): void {

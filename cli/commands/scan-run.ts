@@ -12,6 +12,7 @@ import { formatDuration } from '../../shared/time.js';
 import { addWait, collect, type WaitFlags } from '../arguments.js';
 import { readDeviceNames } from '../device-names.js';
 import { CliError, ExitCode } from '../exit.js';
+import { shellWord } from '../shell-word.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
 import { awaitScans, readScanCommands } from '../wait/await-scans.js';
 import { createLinesView } from '../wait/lines.js';
@@ -64,7 +65,7 @@ async function runScan(session: Session, name: string, flags: RunFlags): Promise
       skippedDevices > 0
         ? `${devicesText(skippedDevices)} left out: a run has begun there, or too many commands wait`
         : 'the scan is for no device at the moment',
-      `"cordon scan status ${name}" shows how they stand`,
+      `"cordon scan status ${shellWord(name)}" shows how they stand`,
     );
   }
   if (skippedDevices > 0) {
@@ -78,7 +79,7 @@ async function runScan(session: Session, name: string, flags: RunFlags): Promise
       kind: 'text',
       text:
         printable(
-          `told ${devicesText(commandIds.length)} to scan; "cordon scan status ${name}" shows how they come along`,
+          `told ${devicesText(commandIds.length)} to scan; "cordon scan status ${shellWord(name)}" shows how they come along`,
         ) + '\n',
     }),
     () => toProtoJson('RunIocScanTaskResponse', RunIocScanTaskResponse, response),

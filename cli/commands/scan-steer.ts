@@ -21,6 +21,7 @@ import { CliError, ExitCode } from '../exit.js';
 import { isPlanned, readRuns } from '../scan/runs.js';
 import { readScan } from '../scan/tasks.js';
 import { withSession, type RunState, type Session } from '../session/session.js';
+import { shellWord } from '../shell-word.js';
 import { readCommand } from '../wait/run-command.js';
 
 /** What can be done to runs that have begun or are about to. */
@@ -97,7 +98,7 @@ async function changeRuns(
     throw new CliError(
       ExitCode.REFUSED,
       `no run of ${name} is ${change === 'resume' ? 'paused' : 'under way'}${where}`,
-      `"cordon scan status ${name}" shows how they stand`,
+      `"cordon scan status ${shellWord(name)}" shows how they stand`,
     );
   }
   if (printer.format === 'table') return;

@@ -3,6 +3,7 @@ import { CommandState, type Command } from '../../shared/gen/cordon/v1/command.j
 import { formatDuration, fromDuration } from '../../shared/time.js';
 import { isFinal, stateWord } from '../command-state.js';
 import { CliError, ExitCode } from '../exit.js';
+import { shellWord } from '../shell-word.js';
 import { scanProgressText, scanSummary } from '../view/scan.js';
 import type { ProgressLine } from './lines.js';
 
@@ -80,6 +81,7 @@ export function scanError(
 ): CliError | undefined {
   const named = (outcome: ScanOutcome): string[] =>
     commands.filter((command) => scanOutcome(command) === outcome).map(nameOf);
+  const typed = shellWord(scan);
   const [found, failed, pending] = [named('found'), named('failed'), named('pending')];
   const parts = [
     ...(found.length > 0 ? [`found on ${few(found)}`] : []),
@@ -87,16 +89,16 @@ export function scanError(
     ...(pending.length > 0 ? [`${few(pending)} did not finish within ${waited}`] : []),
   ];
   if (found.length > 0) {
-    return new CliError(ExitCode.FOUND, parts.join('; '), `"cordon alerts list --task ${scan}" shows what`);
+    return new CliError(ExitCode.FOUND, parts.join('; '), `"cordon alerts list --task ${typed}" shows what`);
   }
   if (failed.length > 0) {
-    return new CliError(ExitCode.REFUSED, parts.join('; '), `"cordon scan status ${scan}" tells why`);
+    return new CliError(ExitCode.REFUSED, parts.join('; '), `"cordon scan status ${typed}" tells why`);
   }
   if (pending.length === 0) return undefined;
   return new CliError(
     ExitCode.PENDING,
     parts.join('; '),
-    `the scan goes on; "cordon scan status ${scan}" shows it`,
+    `the scan goes on; "cordon scan status ${typed}" shows it`,
   );
 }
 

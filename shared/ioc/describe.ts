@@ -42,6 +42,6 @@ export function* termsOf({ root }: IocDocument): Generator<IocTerm> {
   const left: (IocTerm | IocDocument['root'])[] = [root];
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     if (next.kind === 'term') yield next;
-    else for (let index = next.children.length - 1; index >= 0; index -= 1) left.push(next.children[index]!);
+    else for (const child of next.children.toReversed()) left.push(child);
   }
 }

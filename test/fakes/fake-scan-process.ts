@@ -38,7 +38,10 @@ export class FakeScanProcess implements Omit<RunningScan, 'pid'> {
 
   match(match: ScanMatch): void {
     // Across a process boundary.
-    void this.handlers.match(structuredClone(match)).then(() => this.told.push('acknowledge'));
+    void this.handlers.match(structuredClone(match)).then(
+      () => this.told.push('acknowledge'),
+      () => undefined,
+    );
   }
 
   progress(percent: number, files = percent): void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -102,6 +102,17 @@ describe('the story of one stream, told by the agent', () => {
       [1n, 'hello'],
       [2n, 'event'],
     ]);
+  });
+
+  it('ends the stream and not the agent where a command cannot be written down', async () => {
+    transport.welcome();
+    // A folder in the place of the journal: nothing can be written.
+    mkdirSync(join(folder, 'commands.log'));
+    const spec = { work: { $case: 'selfTest' as const, value: {} } };
+    transport.reply({ $case: 'command', value: CommandOrder.fromPartial({ id: COMMAND, spec }) });
+    expect((await lost()).reason).to.contain('could not be handled');
+    expect(transport.payloads('commandUpdate')).to.deep.equal([]);
+    expect(commands.openIds()).to.deep.equal([]);
   });
 
   it('gives up on a server that does not say Welcome within 15 s', async () => {

@@ -8,6 +8,8 @@ export interface Mount {
   readonly root: string;
   readonly point: string;
   readonly type: string;
+  /** A program of somebody who is not root serves it (FUSE), and may never answer. */
+  readonly ofUser?: true;
 }
 
 /** With what is mounted there: a device, or what stands for one, for example `server:/export`. */
@@ -32,9 +34,10 @@ const NETWORK: ReadonlySet<string> = new Set(
 
 export type MountKind = 'local' | 'network' | 'pseudo';
 
-export function kindOf({ type }: Mount): MountKind {
+/** One that a user's program serves is as far away as one on another computer. */
+export function kindOf({ type, ofUser }: Mount): MountKind {
   if (PSEUDO.has(type)) return 'pseudo';
-  return NETWORK.has(type) ? 'network' : 'local';
+  return ofUser || NETWORK.has(type) ? 'network' : 'local';
 }
 
 /** What is mounted where a path goes through, as this process sees it. None outside Linux. */
@@ -47,7 +50,7 @@ export function parseMounts(text: string): SourcedMount[] {
   for (const line of text.split('\n')) {
     const [left = '', right] = line.split(' - ', 2);
     const [, , device, root, point] = left.split(' ');
-    const [type, source = ''] = right?.split(' ') ?? [];
+    const [type, source = '', options = ''] = right?.split(' ') ?? [];
     if (!device || !root || !point || !type) continue;
     // A later mount hides an earlier one at the same place.
     byPoint.set(unescaped(point), {
@@ -56,6 +59,7 @@ export function parseMounts(text: string): SourcedMount[] {
       point: unescaped(point),
       type,
       source: unescaped(source),
+      ...(type.startsWith('fuse') && /(^|,)user_id=[1-9]/.test(options) ? { ofUser: true as const } : {}),
     });
   }
   return [...byPoint.values()];

@@ -35,6 +35,8 @@ export interface WalkerParts {
   readonly vanished: () => void;
   /** Most names of one folder that are looked at. Default: 1,000,000. */
   readonly mostNames?: number;
+  /** Memory for names, bytes: folders within folders share it, and one may have no more than is left. Default: 150 MB. */
+  readonly mostBytes?: number;
 }
 
 interface Name {
@@ -48,6 +50,8 @@ interface Frame {
   /** As it is in the folder above. */
   readonly name: RawPath;
   readonly names: readonly Name[];
+  /** What they take, bytes. */
+  readonly bytes: number;
   readonly folders: number;
   at: number;
   foldersDone: number;
@@ -59,6 +63,11 @@ interface Frame {
 }
 
 const MOST_NAMES = 1_000_000;
+const MOST_BYTES = 150_000_000;
+/** What a name takes beside its characters, about. */
+const BYTES_EACH = 100;
+/** So many of each folder are looked at, whatever those above it take: paths end before that is too much. */
+const FEWEST_NAMES = 100;
 const BUFFER_ENTRIES = 512;
 
 /**
@@ -187,7 +196,8 @@ export class Walker {
       this.fail(path, error);
     }
     const folders = names.filter(({ kind }) => kind === 'folder').length;
-    this.frames.push({ path, name, names, folders, at: 0, foldersDone: 0, from, share, after });
+    const bytes = names.reduce((sum, each) => sum + bytesOf(each), 0);
+    this.frames.push({ path, name, names, bytes, folders, at: 0, foldersDone: 0, from, share, after });
   }
 
   private list(path: RawPath): Name[] {
@@ -198,18 +208,21 @@ export class Walker {
   }
 
   private read(path: RawPath, encoding: 'utf8' | 'buffer'): Name[] {
-    const most = this.parts.mostNames ?? MOST_NAMES;
+    const { mostNames: most = MOST_NAMES, mostBytes = MOST_BYTES } = this.parts;
+    let left = this.frames.reduce((rest, { bytes }) => rest - bytes, mostBytes);
     const names: Name[] = [];
     // Node's types know this option for text only.
     const folder = opendirSync(path, { encoding: encoding as 'utf8', bufferSize: BUFFER_ENTRIES });
     try {
       for (let entry = folder.readSync(); entry; entry = folder.readSync()) {
-        if (names.length === most) {
-          this.parts.problem(shown(path), `has more than ${most} names; the rest was not looked at`);
+        if (names.length === most || (left <= 0 && names.length >= FEWEST_NAMES)) {
+          this.parts.problem(shown(path), `has more than ${names.length} names; the rest was not looked at`);
           break;
         }
-        const name = entry.name as string | Buffer;
-        names.push({ name: typeof name === 'string' ? name : rawName(name), kind: kindOf(entry) });
+        const raw = entry.name as string | Buffer;
+        const name = { name: typeof raw === 'string' ? raw : rawName(raw), kind: kindOf(entry) };
+        left -= bytesOf(name);
+        names.push(name);
       }
     } finally {
       folder.closeSync();
@@ -222,6 +235,10 @@ export class Walker {
     if (code === 'ENOENT' || code === 'ENOTDIR') this.parts.vanished();
     else this.parts.problem(shown(path), readable(code, message));
   }
+}
+
+function bytesOf({ name }: Name): number {
+  return BYTES_EACH + name.length;
 }
 
 /** Part of the walk that is done, in a folder. @param begun folders that are begun and not yet counted */

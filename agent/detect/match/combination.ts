@@ -4,6 +4,10 @@ import type { KeptSet } from './kept-sets.js';
 
 /** How often a tree is worked out at most for one item and document. */
 const MOST_TRIES = 20_000;
+/** The same in nodes and terms that are gone through, which is what takes the time. */
+const MOST_STEPS = 5_000_000;
+/** A tree is worked out at least so often, however large it is. */
+export const FEWEST_TRIES = 20;
 
 /** Items of other kinds that make a document hold together with the one at hand. */
 export type Companions = ReadonlyMap<ItemType, KeptSet>;
@@ -19,12 +23,14 @@ export type Search =
  * at hand takes part. Whole kinds are ruled out first by asking whether the tree could hold with everything of them at once.
  * @param type kind of the item at hand
  * @param held literals that held for it
+ * @param mostTries how often the tree may be worked out; less where it is large
  */
 export function findCompanions(
   document: CompiledDocument,
   type: ItemType,
   held: readonly number[],
   kept: ReadonlyMap<ItemType, readonly KeptSet[]>,
+  mostTries = MOST_TRIES,
 ): Search {
   const others = [...kept].filter(([other, sets]) => other !== type && sets.length > 0);
   const own = new Set(held);
@@ -38,11 +44,15 @@ export function findCompanions(
     );
   };
   if (holdsWith([])) return { kind: 'found', companions: new Map() };
+  const steps = others
+    .flatMap(([, sets]) => sets)
+    .reduce((sum, { literals }) => sum + literals.length, document.size);
+  const most = Math.min(mostTries, Math.max(FEWEST_TRIES, Math.floor(MOST_STEPS / steps)));
   let tries = 0;
   const chosen: (KeptSet | undefined)[] = [];
   const search = (): Companions | 'none' | 'too many' => {
     tries += 1;
-    if (tries > MOST_TRIES) return 'too many';
+    if (tries > most) return 'too many';
     const open = others.slice(chosen.length).flatMap(([, sets]) => sets);
     if (!holdsWith([...chosen.filter((set) => set !== undefined), ...open])) return 'none';
     const next = others[chosen.length];

@@ -53,6 +53,11 @@ export class CompiledDocument {
     this.reached = new Uint8Array(this.nodes.length);
   }
 
+  /** Nodes of the tree. */
+  get size(): number {
+    return this.nodes.length;
+  }
+
   /**
    * Works the tree out. A literal counts where it takes part: where all groups above it hold too.
    * @param stateOf how sure each literal is

@@ -16,6 +16,12 @@ export interface KeptSet {
 /** Most sets of one document and kind of item, and of a whole scan: a checkpoint holds them all. */
 export const MOST_KEPT_SETS = 1024;
 export const MOST_KEPT_SETS_OF_SCAN = 4096;
+/**
+ * Most text in them, characters: a checkpoint goes to the agent twice a second, and a document that asks for hundreds of
+ * pieces of a long text keeps that text for each piece.
+ */
+export const MOST_KEPT_TEXT = 1024 * 1024;
+export const MOST_KEPT_TEXT_OF_SCAN = 3 * 1024 * 1024;
 
 /** Plain data, by hash of the document and kind of item. */
 export type KeptState = Record<string, Partial<Record<ItemType, readonly KeptSet[]>>>;
@@ -27,6 +33,7 @@ export type KeptState = Record<string, Partial<Record<ItemType, readonly KeptSet
 export class KeptSets {
   private readonly sets = new Map<string, Map<ItemType, KeptSet[]>>();
   private count = 0;
+  private text = 0;
 
   /** @param state of an earlier process of this scan */
   constructor(state: KeptState = {}) {
@@ -34,6 +41,7 @@ export class KeptSets {
       for (const [type, sets] of Object.entries(byType) as [ItemType, readonly KeptSet[]][]) {
         this.listOf(hash, type).push(...sets);
         this.count += sets.length;
+        this.text += textOf(sets);
       }
     }
   }
@@ -58,8 +66,10 @@ export class KeptSets {
     const left = list.filter(({ literals }) => !isPart(literals, set.literals));
     const room =
       left.length < MOST_KEPT_SETS && this.count - list.length + left.length < MOST_KEPT_SETS_OF_SCAN;
-    if (!room) return false;
+    const [before, after] = [textOf(list), textOf(left) + textOf([set])];
+    if (!room || after > MOST_KEPT_TEXT || this.text - before + after > MOST_KEPT_TEXT_OF_SCAN) return false;
     this.count += left.length + 1 - list.length;
+    this.text += after - before;
     list.splice(0, list.length, ...left, set);
     return true;
   }
@@ -81,6 +91,17 @@ export class KeptSets {
 }
 
 const NONE: ReadonlyMap<ItemType, readonly KeptSet[]> = new Map();
+
+/** Characters that sets take as text, numbers and punctuation guessed. */
+function textOf(sets: readonly KeptSet[]): number {
+  let text = 0;
+  for (const { literals, values, item } of sets) {
+    text += 100 + literals.length * 10;
+    for (const value of values) text += value.length;
+    for (const { term, value } of item.fields) text += term.length + value.length + 20;
+  }
+  return text;
+}
 
 /** Both ascending. */
 function isPart(part: readonly number[], whole: readonly number[]): boolean {

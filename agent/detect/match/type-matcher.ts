@@ -1,5 +1,5 @@
 import type { ItemType } from '../../../shared/ioc/model.js';
-import { findCompanions, type Search } from './combination.js';
+import { FEWEST_TRIES, findCompanions, type Search } from './combination.js';
 import { FALSE, TRUE, UNKNOWN, type CompiledDocument, type Truth } from './document.js';
 import { Evaluation, type Documents, type WithoutHit } from './evaluation.js';
 import type { KeptSet, KeptSets } from './kept-sets.js';
@@ -8,6 +8,8 @@ import type { TestIndex } from './test-index.js';
 
 /** Searches that are remembered for one document: files come by the million and hold the same few sets of terms. */
 const MOST_REMEMBERED = 10_000;
+/** Searches of one document that may be given up; from then on there are short ones only, so that others get their turn. */
+const MOST_GIVEN_UP = 10;
 
 /**
  * The documents from the view of one kind of items. Made when the items of the kinds before it are all known: what held for
@@ -22,6 +24,7 @@ export class TypeMatcher implements Documents {
   private readonly elsewhere = new Map<CompiledDocument, ReadonlySet<number>>();
   private readonly withoutHit = new Map<number, WithoutHit>();
   private readonly searches = new Map<CompiledDocument, Map<string, Search>>();
+  private readonly givenUp = new Map<CompiledDocument, number>();
 
   constructor(
     readonly type: ItemType,
@@ -83,7 +86,10 @@ export class TypeMatcher implements Documents {
     const key = held.join();
     let search = remembered.get(key);
     if (!search) {
-      search = findCompanions(document, this.type, held, this.kept.of(document.hash));
+      const givenUp = this.givenUp.get(document) ?? 0;
+      const tries = givenUp < MOST_GIVEN_UP ? undefined : FEWEST_TRIES;
+      search = findCompanions(document, this.type, held, this.kept.of(document.hash), tries);
+      if (search.kind === 'too many') this.givenUp.set(document, givenUp + 1);
       if (remembered.size < MOST_REMEMBERED) remembered.set(key, search);
     }
     return search;

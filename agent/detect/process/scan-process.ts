@@ -58,6 +58,7 @@ class ScanProcess implements RunningScan {
     this.ended = new Promise((resolve) => (this.end = resolve));
     this.child = fork(PROGRAM, [], {
       execArgv: [`--max-old-space-size=${HEAP_MIB}`],
+      env: withoutSettings(process.env),
       // Large numbers and bytes cross as they are.
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -149,4 +150,10 @@ class ScanProcess implements RunningScan {
     // A process that is gone has nothing to hear; its end is told by itself.
     if (this.child.connected) this.child.send(message, () => undefined);
   }
+}
+
+/** Settings of the agent are none of the scan's business: the secret of an enrolment token may be among them. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const left = Object.entries(environment).filter(([name]) => !/^CORDON_/i.test(name));
+  return Object.fromEntries(left);
 }

@@ -191,7 +191,9 @@ export class Quarantine {
       throw new QuarantineError('failed', 'another file took its place while it was copied');
     }
     folder.unlink(name);
-    await folder.sync();
+    // Where a crash brings it back it is there twice. An error now must not look as if it were still there: the copy is all
+    // that is left.
+    await folder.sync().catch(() => undefined);
   }
 
   private async putBack(record: QuarantineRecord, folder: HeldFolder, name: string): Promise<void> {

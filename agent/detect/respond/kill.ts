@@ -28,8 +28,11 @@ export async function killProcess(
   { clock, look, kill, self }: KillParts,
 ): Promise<ResponseOutcome> {
   const found = look(pid);
-  const other = found && Math.abs(found.startedAtMs - startTime) > START_MAY_DIFFER_MS;
-  if (!found || found.ended || other) return outcome(KILL, 'NOT_NEEDED', `process ${pid} has ended already`);
+  if (!found || found.ended) return outcome(KILL, 'NOT_NEEDED', `process ${pid} has ended already`);
+  if (Math.abs(found.startedAtMs - startTime) > START_MAY_DIFFER_MS) {
+    const text = `process ${pid} did not start when the one that matched did: that one has ended, or the clock was set since`;
+    return outcome(KILL, 'NOT_NEEDED', text);
+  }
   if (found.critical) return outcome(KILL, 'REFUSED', `process ${pid} belongs to the operating system`);
   if (isOwnLine(pid, self, look)) {
     return outcome(KILL, 'REFUSED', `process ${pid} is the agent itself, or one that it was started by`);

@@ -4,6 +4,7 @@ import { IocDocumentError } from '../../../shared/ioc/document-error.js';
 import { MAX_DOCUMENT_BYTES, MAX_TASK_BYTES } from '../../../shared/ioc/limits.js';
 import { parseIoc } from '../../../shared/ioc/parse.js';
 import type { IocDocument } from '../../../shared/ioc/model.js';
+import { chooseTaskDocuments } from '../../../shared/ioc/task-documents.js';
 import type { ScanDocument } from '../scan-messages.js';
 
 /** A document of a scan order, used or refused. */
@@ -16,11 +17,10 @@ export interface LoadedDocument {
 
 /** Reads all documents. One that is bad does not keep the others from being used. */
 export function loadDocuments(orders: readonly ScanDocument[]): LoadedDocument[] {
-  const ids = new Map<string, string>();
   const hashes = new Set<string>();
   let bytes = 0;
-  return orders.map(({ hash, path }) => {
-    const refuse = (refused: string, document?: IocDocument): LoadedDocument => ({ hash, document, refused });
+  const loaded = orders.map(({ hash, path }): LoadedDocument & { readonly sizeBytes: number } => {
+    const refuse = (refused: string) => ({ hash, document: undefined, refused, sizeBytes: 0 });
     if (hashes.has(hash)) return refuse('it is given twice; it counts once');
     hashes.add(hash);
     try {
@@ -31,17 +31,29 @@ export function loadDocuments(orders: readonly ScanDocument[]): LoadedDocument[]
       bytes += content.length;
       if (bytes > MAX_TASK_BYTES)
         return refuse(`the documents of one scan are larger than ${MAX_TASK_BYTES} bytes`);
-      const document = parseIoc(content);
-      const same = ids.get(document.id);
-      if (same !== undefined)
-        return refuse(`another document of this scan has the same id: ${same}`, document);
-      ids.set(document.id, document.name);
-      return { hash, document, refused: '' };
+      return { hash, document: parseIoc(content), refused: '', sizeBytes: content.length };
     } catch (error) {
       if (error instanceof IocDocumentError) return refuse(error.message);
       return refuse(`it cannot be read: ${(error as Error).message}`);
     }
   });
+  return withoutDuplicates(loaded);
+}
+
+function withoutDuplicates(
+  loaded: readonly (LoadedDocument & { readonly sizeBytes: number })[],
+): LoadedDocument[] {
+  const usable = loaded.flatMap(({ hash, document, sizeBytes }) =>
+    document ? [{ hash, id: document.id, sizeBytes }] : [],
+  );
+  const reasons = new Map(
+    chooseTaskDocuments(usable).dropped.map(({ document, reason }) => [document.hash, reason]),
+  );
+  return loaded.map(({ hash, document, refused }) => ({
+    hash,
+    document,
+    refused: refused === '' ? (reasons.get(hash) ?? '') : refused,
+  }));
 }
 
 /** A file that has become longer is not read to its end. */

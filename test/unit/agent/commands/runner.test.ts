@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -63,6 +63,44 @@ describe('the command runner', () => {
     finish(CommandResult.fromPartial({}));
     await settled();
     expect([steps('a').at(-1), steps('b').at(-1)]).to.deep.equal(['SUCCEEDED', 'RUNNING']);
+  });
+
+  it('does not take an order that is too large to be kept, and keeps its file small with large ones', async () => {
+    const large = (id: string, characters: number): CommandOrder => {
+      const value = { settings: { folders: ['x'.repeat(characters)] } };
+      const ioc = CommandOrder.fromPartial({ id, spec: { work: { $case: 'iocScan', value } } });
+      return { ...order(id), spec: ioc.spec };
+    };
+    const any: Work = () => ({ kind: 'short', run: () => new Promise(() => undefined) });
+    const journal = new CommandJournal(folder, clock);
+    const other = new CommandRunner(journal, any, clock, () => clock.wall(), silent);
+    other.updates.subscribe((update) => updates.push(update));
+    other.order(large('a', 1024 * 1024));
+    expect(updates.at(-1)?.error).to.contain('larger than 1 MiB');
+    expect(journal.open()).to.have.length(0);
+    other.order(large('b', 1024 * 1024 - 200));
+    expect(steps('b')).to.deep.equal(['ACCEPTED', 'RUNNING']);
+    const [entry] = journal.open();
+    for (let step = 0; step < 30; step++) if (entry) journal.put(entry);
+    expect(statSync(join(folder, 'commands.log')).size).to.be.lessThan(25 * 1024 * 1024);
+    expect(new CommandJournal(folder, clock).open()).to.have.length(1);
+    await other.stop();
+  });
+
+  it('goes on where the disk takes nothing, and takes no order then', async () => {
+    runner.order(order('a'));
+    const journal = join(folder, 'commands.log');
+    renameSync(journal, `${journal}.old`);
+    mkdirSync(journal);
+    finish(CommandResult.fromPartial({}));
+    await settled();
+    expect(steps('a')).to.deep.equal(['ACCEPTED', 'RUNNING', 'SUCCEEDED']);
+    expect(() => runner.order(order('b'))).to.throw('EISDIR');
+    expect(runner.openIds()).to.deep.equal(['a']);
+    rmSync(journal, { recursive: true });
+    renameSync(`${journal}.old`, journal);
+    runner.order(order('b'));
+    expect(steps('b')).to.deep.equal(['ACCEPTED', 'RUNNING']);
   });
 
   it('says why a command failed', async () => {

@@ -55,6 +55,15 @@ describe('indicator documents on a device', () => {
     expect(documents.missing()).to.deep.equal([two.hash]);
   });
 
+  it('that the disk does not take are not waited for', () => {
+    // A file in the place of the folder: nothing can be written.
+    writeFileSync(join(dataDir, 'documents'), '');
+    documents.take(one.hash, one.content);
+    expect(documents.has(one.hash)).to.equal(false);
+    expect(documents.refusal(one.hash)).to.match(/^this device cannot keep it: E/);
+    expect(documents.refusal(two.hash)).to.equal(undefined);
+  });
+
   it('that the server does not have are not waited for, and each change is told', () => {
     let changes = 0;
     documents.changes.subscribe(() => (changes += 1));

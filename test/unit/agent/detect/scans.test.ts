@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -28,7 +29,12 @@ import {
   type IocScanCommand,
   type IocScanResult,
 } from '../../../../shared/gen/cordon/v1/command.js';
-import { ResponseAction, ResponseState } from '../../../../shared/gen/cordon/v1/ioc.js';
+import {
+  IocScanSettings,
+  ResponseAction,
+  ResponseState,
+  ScanArea,
+} from '../../../../shared/gen/cordon/v1/ioc.js';
 import { IsolationMode } from '../../../../shared/gen/cordon/v1/isolation.js';
 import type { DetectionResponse } from '../../../../shared/gen/cordon/v1/task.js';
 import { toDuration } from '../../../../shared/time.js';
@@ -187,6 +193,19 @@ describe('an IOC scan on a device', () => {
       expect(result()?.documents[0]).to.deep.include({ hash: other, refused: 'the document was deleted' });
     });
 
+    for (const [name, area, why] of [
+      ['an area that it does not know', 77 as ScanArea, 'does not know'],
+      ['folders, and none is named', ScanArea.SCAN_AREA_FOLDERS, 'no folder'],
+    ] as const) {
+      it(`fails where it shall look at ${name}, rather than look elsewhere`, async () => {
+        order(undefined, { settings: IocScanSettings.fromPartial({ area }) });
+        bring();
+        await untilTrue(() => state() === 'FAILED');
+        expect(updates.at(-1)?.error).to.contain(why);
+        expect(scanner.processes).to.have.length(0);
+      });
+    }
+
     it('fails where none is to be had', async () => {
       order();
       detector.documents.refuse(HASH.toString('hex'), 'the document was deleted');
@@ -254,6 +273,27 @@ describe('an IOC scan on a device', () => {
         Array(3).fill('the policy of this device has automatic isolation off'),
       );
       expect([site.owner.isolated, existsSync(file)]).to.deep.equal([false, true]);
+    });
+
+    it('isolates and tells where the disk takes nothing, and writes it down when it does', async () => {
+      const process = await scanning(ALL);
+      const log = join(dataDir(), 'scans', COMMAND, 'findings.log');
+      // Folders in the places of the files: nothing can be written.
+      mkdirSync(log, { recursive: true });
+      mkdirSync(join(dataDir(), 'events.log'));
+      process.match(matchOf('a'));
+      await untilTrue(() => told().length === 1);
+      expect(site.owner.isolated).to.equal(true);
+      expect(outcomes(told()[0])).to.deep.equal(['ISOLATE DONE']);
+      await settled();
+      expect(acknowledged(process)).to.equal(0);
+      rmSync(log, { recursive: true });
+      rmSync(join(dataDir(), 'events.log'), { recursive: true });
+      await match(process, 'a');
+      const before = told();
+      await restart();
+      expect(told()).to.deep.equal(before);
+      expect(outcomes(before[0])).to.deep.equal(['ISOLATE DONE']);
     });
 
     it('leaves a device that is isolated by hand as it is (seed)', async () => {
@@ -410,6 +450,20 @@ describe('an IOC scan on a device', () => {
       process.fails();
       await untilTrue(() => state() === 'FAILED');
       expect(updates.at(-1)?.error).to.equal('the scan process ended early (SIGSEGV)');
+    });
+
+    it('fails too where each process comes as far as the one before and no further', async () => {
+      let process = await scanning();
+      for (let n = 1; n <= 3; n++) {
+        process.progress(0, 0);
+        process.progress(0, 5_000);
+        process.fails();
+        await untilTrue(() => scanner.processes.length === n + 1);
+        process = scanner.last;
+      }
+      process.progress(0, 4_000);
+      process.fails();
+      await untilTrue(() => state() === 'FAILED');
     });
 
     it('after its result was told is not replaced, and what it still says is not listened to', async () => {

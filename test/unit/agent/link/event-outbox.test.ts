@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -52,6 +52,22 @@ describe('the event outbox', () => {
     const again = open();
     again.add(tamper('two'));
     expect(ids(open())).to.have.length(2);
+  });
+
+  it('tells a detection that cannot be written down, and writes it down when it is reported again', () => {
+    const outbox = open();
+    let added = 0;
+    outbox.additions.subscribe(() => (added += 1));
+    // A folder in the place of the file: nothing can be written.
+    mkdirSync(join(folder, 'events.log'));
+    expect(() => outbox.addOnce('d1', 0, detection)).to.throw('EISDIR');
+    expect(ids(outbox)).to.deep.equal(['d1']);
+    expect(added).to.equal(1);
+    rmdirSync(join(folder, 'events.log'));
+    outbox.addOnce('d1', 0, detection);
+    outbox.addOnce('d1', 0, detection);
+    expect(ids(outbox)).to.deep.equal(['d1']);
+    expect(ids(open())).to.deep.equal(['d1']);
   });
 
   it('drops the oldest event that only informs when it is full, and counts it', () => {

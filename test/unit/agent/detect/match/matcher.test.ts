@@ -216,6 +216,38 @@ describe('documents that ask for several kinds of items', () => {
     expect(matches[0]?.items[1]?.fields).to.deep.include({ term: 'RegistryItem/Path', value: 'k7' });
   });
 
+  it('take no more than their share where combinations are many and trees large, and say so', () => {
+    const word = (at: number): string => `w${at}.`;
+    const numbers = Array.from({ length: 60 }, (_, at) => at);
+    const kinds = ['EventLogItem/message', 'ServiceItem/arguments', 'ProcessItem/arguments'];
+    const root = all(
+      text('FileItem/FileName', 'evil', 'contains'),
+      ...numbers.map((at) => any(...kinds.map((kind) => text(kind, word(at), 'contains')))),
+      any(...Array.from({ length: 10_000 }, (_, at) => text('FileItem/FileName', `${at}`, 'contains'))),
+    );
+    let state = 1;
+    const some = (): string =>
+      numbers
+        .filter(() => (state = (state * 48271) % 0x7fffffff) % 2 === 0)
+        .map(word)
+        .join('');
+    const others = numbers.flatMap((at) => [
+      item('EventLogItem', { index: at, message: some() }),
+      item('ServiceItem', { name: `${at}`, arguments: some() }),
+      item('ProcessItem', { pid: at, arguments: some() }),
+    ]);
+    const files = Array.from({ length: 200 }, (_, at) =>
+      file({ FullPath: `/evil${at}`, FileName: `evil${at}` }),
+    );
+    const plain = text('FileItem/FileName', 'evil7');
+    const begun = performance.now();
+    const { matches, problems } = scan([root, plain], [...others, ...files]);
+    // Without a bound it would be minutes.
+    expect(performance.now() - begun).to.be.lessThan(15_000);
+    expect(problems).to.include('it has too many combinations of items; not all of them were tried');
+    expect(matches.filter(({ documentId }) => documentId === 'd1')).to.have.length(1);
+  });
+
   it('say it when too many different items hold a part', () => {
     const letters = 'abcdefghijklm'.split('');
     const values = letters.map((letter) => text('RegistryItem/Value', letter, 'contains'));
