@@ -105,6 +105,7 @@ export class Scanner {
       clearInterval(this.timer);
       pace.close();
     }
+    this.tellProgress();
     tell({ kind: 'done', result: this.result() });
   }
 

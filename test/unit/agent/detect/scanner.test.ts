@@ -223,6 +223,7 @@ describe('a scan of files', () => {
     await scan.done;
     const percents = scan.events.flatMap((event) => (event.kind === 'progress' ? [event.percent] : []));
     expect(percents).to.deep.equal([...percents].sort((a, b) => a - b));
+    expect(percents.at(-1)).to.equal(100);
     expect(percents.some((percent) => percent > 5 && percent < 95)).to.equal(true);
   });
 
