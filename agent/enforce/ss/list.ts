@@ -19,6 +19,16 @@ export async function listSockets(): Promise<Connection[]> {
   return parseSs(await socketText());
 }
 
+/**
+ * As `listSockets`. A socket that this process holds is its own, whoever holds it beside: every child does for a moment, until
+ * it has started its program.
+ */
+export async function listSocketsSeenBy(pid: number): Promise<Connection[]> {
+  return parseSockets(await socketText()).map(({ connection, owners }) =>
+    owners.some((owner) => owner.pid === pid) ? { ...connection, processId: pid } : connection,
+  );
+}
+
 /** A socket and one process that holds it; undefined: none does, or none that may be seen. */
 export interface OwnedSocket {
   readonly connection: Connection;

@@ -6,7 +6,7 @@ import { linuxKnows } from '../matching.js';
 import { ownCgroupPath, systemdPaths } from '../nftables/cgroups.js';
 import type { Plan, RuleApplication } from '../plan.js';
 import { runTool } from '../run-tool.js';
-import { listSockets } from './list.js';
+import { listSocketsSeenBy } from './list.js';
 
 /** Connections in one `ss` filter: far below the longest argument that Linux takes (128 KiB). */
 const BATCH = 500;
@@ -18,11 +18,11 @@ const BATCH = 500;
  * @throws EnforceError when `ss` cannot be used
  */
 export function terminateConnections(plan: Plan, agentPid: number): Promise<Terminated> {
-  return sweepConnections(linuxSockets, plan, agentPid);
+  return sweepConnections(linuxSockets(agentPid), plan, agentPid);
 }
 
-const linuxSockets: SocketPlatform<ListedSocket> = {
-  list: async () => (await listSockets()).map((connection) => ({ connection })),
+const linuxSockets = (agentPid: number): SocketPlatform<ListedSocket> => ({
+  list: async () => (await listSocketsSeenBy(agentPid)).map((connection) => ({ connection })),
   ownership: () =>
     Promise.resolve(({ processId }, openedBy) => {
       let group: string | undefined | null = null;
@@ -41,7 +41,7 @@ const linuxSockets: SocketPlatform<ListedSocket> = {
     }
     return new Map();
   },
-};
+});
 
 function belongsTo(group: string, application: RuleApplication): boolean {
   const paths = application.kind === 'cgroup' ? [application.path] : [];

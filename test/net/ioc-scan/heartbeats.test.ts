@@ -18,6 +18,7 @@ requireNetAdmin();
 const HEARTBEAT_MS = 1_000;
 /** Lateness that a person would not notice and an operator may not see. */
 const MOST_LATE_MS = 100;
+const SCAN_SECONDS = 6;
 const FILES = 3_000;
 const FILE_BYTES = 100_000;
 
@@ -59,7 +60,13 @@ describe('the agent while it scans', function () {
     const value = {
       taskId: 'task',
       documentHashes: [hash],
-      settings: { area: ScanArea.SCAN_AREA_FOLDERS, folders: [scanned], cpuPercent: 50 },
+      // However quick the computer is, the scan takes long enough for some heartbeats.
+      settings: {
+        area: ScanArea.SCAN_AREA_FOLDERS,
+        folders: [scanned],
+        cpuPercent: 50,
+        maxBytesPerSecond: BigInt(Math.ceil((FILES * FILE_BYTES) / SCAN_SECONDS)),
+      },
     };
     const spec = { work: { $case: 'iocScan' as const, value } };
     const order = CommandOrder.fromPartial({ id, spec, runTimeout: toDuration(60_000) });

@@ -116,6 +116,9 @@ describe('release at the device, and what the server makes of it', function () {
       'disableIsolation',
       'reportDetection',
       'redeemOfflineCode',
+      'listQuarantine',
+      'restoreQuarantined',
+      'deleteQuarantined',
     ]);
     const settings = async (): Promise<unknown> => {
       const { manualSettings, automaticSettings } = JSON.parse(
