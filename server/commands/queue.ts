@@ -106,7 +106,8 @@ export async function countUnfinished(
 
 /**
  * Commands to write to a new or poked stream: those that the device has not accepted, and those that it accepted once
- * but no longer lists in its journal. Counts the attempt.
+ * but no longer lists in its journal. Counts the attempt. One that is to be cancelled and that the device does not have ends
+ * here instead.
  * @param openOnDevice ids that the device has in its journal
  * @param refusal why the agent cannot be given this work; undefined: it can. What it cannot be given is rejected here
  */
@@ -127,10 +128,15 @@ export async function takeForDelivery(
   const due: (CommandRow & { readonly spec: CommandSpec })[] = [];
   for (const row of rows) {
     if (openOnDevice.has(row.id)) continue;
+    if (row.cancel_requested === 1) {
+      // The device does not have it: sent again it would run, and might act, until the cancellation came after it.
+      await end(tx, row.id, CommandState.COMMAND_STATE_CANCELLED, '', now);
+      continue;
+    }
     const spec = CommandSpec.decode(row.spec_proto);
     const error = refusal(spec);
     if (error === undefined) due.push({ ...row, spec });
-    else await reject(tx, row.id, error, now);
+    else await end(tx, row.id, CommandState.COMMAND_STATE_REJECTED, error, now);
   }
   if (due.length > 0) {
     await tx
@@ -153,10 +159,10 @@ export async function takeForDelivery(
   }));
 }
 
-async function reject(tx: Tx, id: string, error: string, now: number): Promise<void> {
+async function end(tx: Tx, id: string, state: CommandState, error: string, now: number): Promise<void> {
   await tx
     .updateTable('commands')
-    .set({ state: CommandState.COMMAND_STATE_REJECTED, finished_at: now, error })
+    .set({ state, finished_at: now, error })
     .where('id', '=', id)
     .execute();
 }

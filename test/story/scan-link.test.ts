@@ -101,6 +101,25 @@ describe('scans on the way to a device', () => {
       expect((await read(id)).state).to.equal(CommandState.COMMAND_STATE_CANCELLED);
     });
 
+    it('that were cancelled on their way to a device that does not have them end, and are not sent again', async () => {
+      const agent = await connected();
+      await scan({ schedule: '0 3 * * *' });
+      await desk.scan({
+        displayName: 'kept',
+        scope: { target: { $case: 'deviceId', value: 'web-1' } },
+        documentHashes: [document],
+        schedule: '0 4 * * *',
+      });
+      await until(() => said(agent).length === 2);
+      const [lost = '', kept = ''] = agent.transport.payloads('command').map(({ id }) => id);
+      // The stream broke before the agent had either of them.
+      await desk.call(CommandServiceService.cancelCommand, { id: lost, requestId: '' });
+      const again = await connected();
+      expect(again.transport.payloads('command').map(({ id }) => id)).to.deep.equal([kept]);
+      expect((await read(lost)).state).to.equal(CommandState.COMMAND_STATE_CANCELLED);
+      expect((await read(kept)).state).to.equal(CommandState.COMMAND_STATE_PENDING);
+    });
+
     it('are refused for an agent that cannot scan, as is its quarantine, and nothing else is', async () => {
       await scan();
       const { commandIds } = await desk.runScan('nightly');
