@@ -10,6 +10,7 @@ import { bounded } from '../desired/bounded.js';
 import { chunksInTurns } from '../store/chunks.js';
 import type { CommandsTable } from '../store/schema.js';
 import type { Reader, Tx } from '../store/store.js';
+import { boundedResult } from './bounded-result.js';
 import { expireOverdue } from './endings.js';
 import { UNFINISHED, isFinal, selectCommands, type CommandRow } from './command-rows.js';
 import { boundedProgress } from './progress.js';
@@ -160,11 +161,7 @@ export async function takeForDelivery(
 }
 
 async function end(tx: Tx, id: string, state: CommandState, error: string, now: number): Promise<void> {
-  await tx
-    .updateTable('commands')
-    .set({ state, finished_at: now, error })
-    .where('id', '=', id)
-    .execute();
+  await tx.updateTable('commands').set({ state, finished_at: now, error }).where('id', '=', id).execute();
 }
 
 /** Stores a step. A step after the final one, or for another device's command, changes nothing. */
@@ -182,7 +179,7 @@ export async function storeUpdate(
       error: bounded(update.error),
       progress_percent: Math.min(update.progressPercent, 100),
       ...(update.progress ? { progress_proto: boundedProgress(update.progress) } : {}),
-      ...(update.result ? { result_proto: CommandResult.encode(update.result).finish() } : {}),
+      ...(update.result ? { result_proto: CommandResult.encode(boundedResult(update.result)).finish() } : {}),
       ...(isFinal(update.state) ? { finished_at: now } : {}),
     })
     .where('id', '=', update.id)
