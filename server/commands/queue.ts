@@ -119,7 +119,7 @@ export async function takeForDelivery(
   refusal: (spec: CommandSpec) => string | undefined,
   now: number,
 ): Promise<CommandOrder[]> {
-  await expireOverdue(tx, now, deviceId);
+  await expireOverdue(tx, now, { deviceId });
   const rows = await selectCommands(tx)
     .where('commands.device_id', '=', deviceId)
     .where('commands.finished_at', 'is', null)
