@@ -5,7 +5,7 @@ import { commandService } from './api/command-service.js';
 import { isolationService } from './api/isolation-service.js';
 import { watchDevices } from './api/watch-devices.js';
 import { FewAtATime } from '../shared/few-at-a-time.js';
-import { endSilent, expireOverdue, forgetOld, forgetSpecs } from './commands/endings.js';
+import { endSilent, expireAllOverdue, forgetOld, forgetSpecs } from './commands/endings.js';
 import { SettingsReader, pruneSettings } from './desired/settings.js';
 import { agentService } from './link/agent-service.js';
 import { DOCUMENTS_UNDER_WAY } from './link/document-sender.js';
@@ -46,19 +46,18 @@ export function createAgentPlane({ store, clock, log, identity, config }: PlaneD
   const stopExpiry = every(
     clock,
     EXPIRE_EVERY_MS,
-    () => store.write((tx) => expireOverdue(tx, clock.wall())),
+    () => expireAllOverdue(store, clock.wall()),
     (error) => log.error({ err: error }, 'old commands could not be ended; tried again'),
   );
 
   const stopForgetting = every(
     clock,
     FORGET_EVERY_MS,
-    () =>
-      store.write(async (tx) => {
-        await endSilent(tx, clock.wall());
-        await forgetOld(tx, clock.wall());
-        await forgetSpecs(tx);
-      }),
+    async () => {
+      await store.write((tx) => endSilent(tx, clock.wall()));
+      await forgetOld(store, clock.wall());
+      await store.write((tx) => forgetSpecs(tx));
+    },
     (error) => log.error({ err: error }, 'old commands could not be forgotten; tried again'),
   );
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { CommandState } from '../../shared/gen/cordon/v1/command.js';
-import type { Tx } from '../store/store.js';
+import { ROWS_PER_STATEMENT, aTurn, chunksInTurns } from '../store/chunks.js';
+import type { Store, Tx } from '../store/store.js';
 
 const DAY = 86_400_000;
 /** Finished commands are kept that long; the newest run of an IOC scan task on a device as long as the task. */
@@ -8,9 +9,28 @@ const KEEP_FINISHED_MS = 7 * DAY;
 /** A command is given up when its device has been silent for this long after it should have ended. */
 const SILENT_MS = 7 * DAY;
 
-/** Ends commands that no device has accepted in time: all of them, or one device's. */
-export async function expireOverdue(tx: Tx, now: number, deviceId?: string): Promise<void> {
-  await tx
+/** Ends commands that no device has accepted in time, in short transactions. */
+export async function expireAllOverdue(store: Store, now: number): Promise<void> {
+  const due = await store.read
+    .selectFrom('commands')
+    .select('id')
+    .where('finished_at', 'is', null)
+    .where('state', '=', CommandState.COMMAND_STATE_PENDING)
+    .where('expires_at', '<', now)
+    .execute();
+  // After days without a server all devices may have some.
+  for await (const chunk of chunksInTurns(due)) {
+    await store.write((tx) => expireOverdue(tx, now, { ids: chunk.map(({ id }) => id) }));
+  }
+}
+
+/** Ends commands that no device has accepted in time: those of one device, or some of these. */
+export async function expireOverdue(
+  tx: Tx,
+  now: number,
+  among: { readonly deviceId: string } | { readonly ids: readonly string[] },
+): Promise<void> {
+  const query = tx
     .updateTable('commands')
     .set({
       state: CommandState.COMMAND_STATE_EXPIRED,
@@ -18,10 +38,10 @@ export async function expireOverdue(tx: Tx, now: number, deviceId?: string): Pro
       error: 'the device did not accept it before it expired',
     })
     .where('state', '=', CommandState.COMMAND_STATE_PENDING)
-    .where('finished_at', 'is', null)
-    .where('expires_at', '<', now)
-    .$if(deviceId !== undefined, (query) => query.where('device_id', '=', deviceId ?? ''))
-    .execute();
+    .where('expires_at', '<', now);
+  await (
+    'ids' in among ? query.where('id', 'in', among.ids) : query.where('device_id', '=', among.deviceId)
+  ).execute();
 }
 
 /**
@@ -51,11 +71,34 @@ export async function endSilent(tx: Tx, now: number): Promise<void> {
     .execute();
 }
 
-/** Forgets commands that ended long ago. */
-export async function forgetOld(tx: Tx, now: number): Promise<void> {
+/** Forgets commands that ended long ago, in short transactions. */
+export async function forgetOld(store: Store, now: number): Promise<void> {
+  const before = now - KEEP_FINISHED_MS;
+  let last: { readonly finished_at: number | null; readonly id: string } = { finished_at: 0, id: '' };
+  for (;;) {
+    const page = await store.read
+      .selectFrom('commands')
+      .select(['id', 'finished_at'])
+      .where('finished_at', '<', before)
+      // Not by deleting from the start: what is kept would stand there for ever.
+      .where(sql<boolean>`(finished_at, id) > (${last.finished_at}, ${last.id})`)
+      .orderBy('finished_at')
+      .orderBy('id')
+      .limit(ROWS_PER_STATEMENT)
+      .execute();
+    const end = page.at(-1);
+    if (!end) return;
+    last = end;
+    const ids = page.map(({ id }) => id);
+    await store.write((tx) => forget(tx, ids));
+    await aTurn();
+  }
+}
+
+async function forget(tx: Tx, ids: readonly string[]): Promise<void> {
   await tx
     .deleteFrom('commands')
-    .where('finished_at', '<', now - KEEP_FINISHED_MS)
+    .where('id', 'in', ids)
     .where(
       // How a task fared on a device is known until its next run there has ended.
       sql<boolean>`not (withdrawn = 0

@@ -10,6 +10,7 @@ import { bounded } from '../desired/bounded.js';
 import { chunksInTurns } from '../store/chunks.js';
 import type { CommandsTable } from '../store/schema.js';
 import type { Reader, Tx } from '../store/store.js';
+import { boundedResult } from './bounded-result.js';
 import { expireOverdue } from './endings.js';
 import { UNFINISHED, isFinal, selectCommands, type CommandRow } from './command-rows.js';
 import { boundedProgress } from './progress.js';
@@ -106,7 +107,8 @@ export async function countUnfinished(
 
 /**
  * Commands to write to a new or poked stream: those that the device has not accepted, and those that it accepted once
- * but no longer lists in its journal. Counts the attempt.
+ * but no longer lists in its journal. Counts the attempt. One that is to be cancelled and that the device does not have ends
+ * here instead.
  * @param openOnDevice ids that the device has in its journal
  * @param refusal why the agent cannot be given this work; undefined: it can. What it cannot be given is rejected here
  */
@@ -117,7 +119,7 @@ export async function takeForDelivery(
   refusal: (spec: CommandSpec) => string | undefined,
   now: number,
 ): Promise<CommandOrder[]> {
-  await expireOverdue(tx, now, deviceId);
+  await expireOverdue(tx, now, { deviceId });
   const rows = await selectCommands(tx)
     .where('commands.device_id', '=', deviceId)
     .where('commands.finished_at', 'is', null)
@@ -127,10 +129,15 @@ export async function takeForDelivery(
   const due: (CommandRow & { readonly spec: CommandSpec })[] = [];
   for (const row of rows) {
     if (openOnDevice.has(row.id)) continue;
+    if (row.cancel_requested === 1) {
+      // The device does not have it: sent again it would run, and might act, until the cancellation came after it.
+      await end(tx, row.id, CommandState.COMMAND_STATE_CANCELLED, '', now);
+      continue;
+    }
     const spec = CommandSpec.decode(row.spec_proto);
     const error = refusal(spec);
     if (error === undefined) due.push({ ...row, spec });
-    else await reject(tx, row.id, error, now);
+    else await end(tx, row.id, CommandState.COMMAND_STATE_REJECTED, error, now);
   }
   if (due.length > 0) {
     await tx
@@ -153,12 +160,8 @@ export async function takeForDelivery(
   }));
 }
 
-async function reject(tx: Tx, id: string, error: string, now: number): Promise<void> {
-  await tx
-    .updateTable('commands')
-    .set({ state: CommandState.COMMAND_STATE_REJECTED, finished_at: now, error })
-    .where('id', '=', id)
-    .execute();
+async function end(tx: Tx, id: string, state: CommandState, error: string, now: number): Promise<void> {
+  await tx.updateTable('commands').set({ state, finished_at: now, error }).where('id', '=', id).execute();
 }
 
 /** Stores a step. A step after the final one, or for another device's command, changes nothing. */
@@ -176,7 +179,7 @@ export async function storeUpdate(
       error: bounded(update.error),
       progress_percent: Math.min(update.progressPercent, 100),
       ...(update.progress ? { progress_proto: boundedProgress(update.progress) } : {}),
-      ...(update.result ? { result_proto: CommandResult.encode(update.result).finish() } : {}),
+      ...(update.result ? { result_proto: CommandResult.encode(boundedResult(update.result)).finish() } : {}),
       ...(isFinal(update.state) ? { finished_at: now } : {}),
     })
     .where('id', '=', update.id)

@@ -34,17 +34,17 @@ export function boundedObserved(observed: ObservedIsolation): ObservedIsolation 
     requestedBy: bounded(observed.requestedBy, LONGEST_NAME),
     degradedReason: bounded(observed.degradedReason, LONGEST_TEXT),
     endedBy: somebodyThere(bounded(observed.endedBy, LONGEST_NAME)),
-    enforcedAt: timestamp(observed.enforcedAt),
-    until: timestamp(observed.until),
-    endedAt: timestamp(observed.endedAt),
-    enforceLatency: duration(observed.enforceLatency),
+    enforcedAt: boundedTime(observed.enforcedAt),
+    until: boundedTime(observed.until),
+    endedAt: boundedTime(observed.endedAt),
+    enforceLatency: boundedDuration(observed.enforceLatency),
     unsupportedExclusions: observed.unsupportedExclusions
       .slice(0, MOST_UNSUPPORTED)
       .map(({ name, detail }) => ({ name: bounded(name, LONGEST_NAME), detail: bounded(detail) })),
     evidence: evidence && {
       ...evidence,
       checks: evidence.checks.slice(0, MOST_CHECKS).map(check),
-      checkedAt: timestamp(evidence.checkedAt),
+      checkedAt: boundedTime(evidence.checkedAt),
       rulesHash: evidence.rulesHash.subarray(0, HASH_BYTES),
     },
   };
@@ -60,17 +60,18 @@ function somebodyThere(name: string): string {
 }
 
 /** A time that every client can write; undefined: none. */
-function timestamp(at: Timestamp | undefined): Timestamp | undefined {
+export function boundedTime(at: Timestamp | undefined): Timestamp | undefined {
   return at && at.seconds >= 0n && at.seconds <= LAST_SECOND && isNanos(at.nanos) ? at : undefined;
 }
 
 /** The same in milliseconds since 1970; `otherwise` where there is none. */
 export function wallTime(at: Timestamp | undefined, otherwise: number): number {
-  const known = timestamp(at);
+  const known = boundedTime(at);
   return known ? fromTimestamp(known) : otherwise;
 }
 
-function duration(time: Duration | undefined): Duration | undefined {
+/** A duration that every client can write; undefined: none. */
+export function boundedDuration(time: Duration | undefined): Duration | undefined {
   return time && time.seconds >= 0n && time.seconds <= MOST_SECONDS && isNanos(time.nanos) ? time : undefined;
 }
 

@@ -102,22 +102,13 @@ export async function withdrawRuns(tx: Tx, ids: readonly string[]): Promise<void
 export async function withdrawAll(tx: Tx, taskId: string): Promise<string[]> {
   const rows = await tx
     .selectFrom('commands')
-    .select('device_id')
-    .distinct()
+    .select(['id', 'device_id'])
     .where('task_id', '=', taskId)
     .where('finished_at', 'is', null)
     .execute();
-  const unfinished = tx
-    .updateTable('commands')
-    .set({ cancel_requested: 1, withdrawn: 1 })
-    .where('task_id', '=', taskId)
-    .where('finished_at', 'is', null);
-  await tx
-    .deleteFrom('commands')
-    .where('task_id', '=', taskId)
-    .where('finished_at', 'is', null)
-    .where('delivery_attempts', '=', 0)
-    .execute();
-  await unfinished.execute();
-  return rows.map(({ device_id: id }) => id);
+  await withdrawRuns(
+    tx,
+    rows.map(({ id }) => id),
+  );
+  return [...new Set(rows.map(({ device_id: id }) => id))];
 }

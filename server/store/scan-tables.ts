@@ -130,11 +130,11 @@ async function extendCommands(db: Kysely<unknown>, blobType: BlobType): Promise<
       .execute();
   }
   await db.schema.alterTable('commands').addColumn('progress_proto', sql.raw(blobType)).execute();
+  // Of all commands: an index of those that have a task would not be used where the id comes with the query.
   await db.schema
     .createIndex('commands_task')
     .on('commands')
-    .columns(['task_id', 'device_id'])
-    .where(sql<boolean>`task_id <> ''`)
+    .columns(['task_id', 'device_id', 'finished_at'])
     .execute();
   // Most commands have ended, and what looks for those that have not must not read them all.
   await db.schema
@@ -143,7 +143,7 @@ async function extendCommands(db: Kysely<unknown>, blobType: BlobType): Promise<
     .column('device_id')
     .where(sql<boolean>`finished_at is null`)
     .execute();
-  await db.schema.createIndex('commands_finished').on('commands').column('finished_at').execute();
+  await db.schema.createIndex('commands_finished').on('commands').columns(['finished_at', 'id']).execute();
 }
 
 async function addTimeZones(db: Kysely<unknown>): Promise<void> {

@@ -3,16 +3,31 @@ import { auditService } from '../../server/api/audit-service.js';
 import { deviceMessage } from '../../server/api/messages.js';
 import { isolationService } from '../../server/api/isolation-service.js';
 import type { Query } from '../../server/api/rpc.js';
+import { commandMessage, selectCommands } from '../../server/commands/command-rows.js';
+import { enqueue, type NewCommand } from '../../server/commands/queue.js';
 import { appendAudits } from '../../server/store/audit.js';
 import { AuditRecord } from '../../shared/gen/cordon/v1/audit.js';
 import {
   ListAuditRecordsRequest,
   ListAuditRecordsResponse,
 } from '../../shared/gen/cordon/v1/audit_service.js';
-import { AgentEvent } from '../../shared/gen/cordon/v1/agent_service.js';
+import { AgentEvent, CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
+import {
+  Command,
+  CommandSpec,
+  CommandState,
+  IocScanResult,
+  QuarantinedFile,
+  ScanProblem,
+  type CommandResult,
+} from '../../shared/gen/cordon/v1/command.js';
 import { Device } from '../../shared/gen/cordon/v1/device.js';
-import type { ObservedIsolation } from '../../shared/gen/cordon/v1/isolation.js';
-import { IsolationEndCause, IsolationMode, IsolationState } from '../../shared/gen/cordon/v1/isolation.js';
+import {
+  IsolationEndCause,
+  IsolationMode,
+  IsolationState,
+  ObservedIsolation,
+} from '../../shared/gen/cordon/v1/isolation.js';
 import {
   ListIsolationsRequest,
   ListIsolationsResponse,
@@ -74,6 +89,15 @@ describe('a device that somebody else owns', () => {
     return deviceMessage(row, { online: true, groupPath: '' });
   };
 
+  const commandFor = (deviceId: string): NewCommand => ({
+    deviceId,
+    spec: CommandSpec.fromPartial({ work: { $case: 'selfTest', value: {} } }),
+    requestedBy: 'eve',
+    now: site.clock.wall(),
+    expiresInMs: 3_600_000,
+    runTimeoutMs: 60_000,
+  });
+
   const AUTOMATIC = {
     mode: IsolationMode.ISOLATION_MODE_AUTOMATIC,
     reason: 'detected',
@@ -99,6 +123,39 @@ describe('a device that somebody else owns', () => {
     const ended = await history();
     expect(toProtoJson('ListIsolationsResponse', ListIsolationsResponse, ended)).to.be.an('object');
     expect(ended.isolations[0]?.endedAt).not.to.equal(undefined);
+  });
+
+  it('cannot make lists of commands unreadable with the results of its own', async () => {
+    const observed = ObservedIsolation.fromPartial({ enforcedAt: NEVER, until: NEVER });
+    const file = QuarantinedFile.fromPartial({ path: 'x'.repeat(5000), quarantinedAt: NEVER });
+    const usual = QuarantinedFile.fromPartial({ path: '/srv/a', quarantinedAt: { seconds: 1n, nanos: 0 } });
+    const problem = ScanProblem.fromPartial({ subject: '/srv/a' });
+    const scan = IocScanResult.fromPartial({
+      worked: NEVER,
+      problems: Array<ScanProblem>(500).fill(problem),
+    });
+    const outcomes: CommandResult['outcome'][] = [
+      { $case: 'selfTest', value: { observed } },
+      { $case: 'listQuarantine', value: { files: [file, usual] } },
+      { $case: 'iocScan', value: scan },
+    ];
+    const ids: string[] = [];
+    for (const outcome of outcomes) {
+      const { id } = await site.store.write((tx) => enqueue(tx, commandFor(device)));
+      ids.push(id);
+      const state = CommandState.COMMAND_STATE_SUCCEEDED;
+      const value = CommandUpdate.fromPartial({ id, state, result: { outcome } });
+      await agent.say({ $case: 'commandUpdate', value });
+    }
+    const rows = await selectCommands(site.store.read).orderBy('commands.id').execute();
+    const commands = rows.map(commandMessage);
+    expect(commands.map(({ id }) => id)).to.deep.equal(ids);
+    for (const command of commands) expect(toProtoJson('Command', Command, command)).to.be.an('object');
+    const [, listed, scanned] = commands.map(({ result }) => result?.outcome);
+    if (listed?.$case !== 'listQuarantine' || scanned?.$case !== 'iocScan') throw new Error('not kept');
+    expect(listed.value.files.map(({ path }) => path.length)).to.deep.equal([4096, 6]);
+    expect(listed.value.files[1], 'what can be printed is kept as it is').to.deep.equal(usual);
+    expect(scanned.value.problems).to.have.lengthOf(100);
   });
 
   it('cannot fill the answers that it is part of', async () => {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
+import { CompiledQuery, type Insertable } from 'kysely';
 import { Capability, CommandUpdate } from '../../shared/gen/cordon/v1/agent_service.js';
 import { CommandServiceService } from '../../shared/gen/cordon/v1/command_service.js';
 import type { CommandResult } from '../../shared/gen/cordon/v1/command.js';
@@ -8,7 +9,9 @@ import { Command, CommandSpec, CommandState, IocScanResult } from '../../shared/
 import { ScanProgress } from '../../shared/gen/cordon/v1/ioc.js';
 import { newId } from '../../shared/ids.js';
 import { toTimestamp } from '../../shared/time.js';
-import { endSilent, forgetOld, forgetSpecs } from '../../server/commands/endings.js';
+import { endSilent, expireAllOverdue, forgetOld, forgetSpecs } from '../../server/commands/endings.js';
+import { newCommandRow } from '../../server/commands/queue.js';
+import type { CommandsTable } from '../../server/store/schema.js';
 import { refused } from './desk.js';
 import { DAY, HOUR, ScanDesk, iocText } from './scan-desk.js';
 import { LinkSite, until, type ToldAgent } from './server-link-site.js';
@@ -99,6 +102,25 @@ describe('scans on the way to a device', () => {
       expect(again.transport.payloads('cancelCommand')).to.deep.equal([{ id }]);
       await update(again, id, { state: CommandState.COMMAND_STATE_CANCELLED });
       expect((await read(id)).state).to.equal(CommandState.COMMAND_STATE_CANCELLED);
+    });
+
+    it('that were cancelled on their way to a device that does not have them end, and are not sent again', async () => {
+      const agent = await connected();
+      await scan({ schedule: '0 3 * * *' });
+      await desk.scan({
+        displayName: 'kept',
+        scope: { target: { $case: 'deviceId', value: 'web-1' } },
+        documentHashes: [document],
+        schedule: '0 4 * * *',
+      });
+      await until(() => said(agent).length === 2);
+      const [lost = '', kept = ''] = agent.transport.payloads('command').map(({ id }) => id);
+      // The stream broke before the agent had either of them.
+      await desk.call(CommandServiceService.cancelCommand, { id: lost, requestId: '' });
+      const again = await connected();
+      expect(again.transport.payloads('command').map(({ id }) => id)).to.deep.equal([kept]);
+      expect((await read(lost)).state).to.equal(CommandState.COMMAND_STATE_CANCELLED);
+      expect((await read(kept)).state).to.equal(CommandState.COMMAND_STATE_PENDING);
     });
 
     it('are refused for an agent that cannot scan, as is its quarantine, and nothing else is', async () => {
@@ -314,12 +336,11 @@ describe('scans on the way to a device', () => {
   });
 
   describe('ends', () => {
-    const silent = () =>
-      site.store.write(async (tx) => {
-        await endSilent(tx, site.clock.wall());
-        await forgetOld(tx, site.clock.wall());
-        await forgetSpecs(tx);
-      });
+    const silent = async (): Promise<void> => {
+      await site.store.write((tx) => endSilent(tx, site.clock.wall()));
+      await forgetOld(site.store, site.clock.wall());
+      await site.store.write((tx) => forgetSpecs(tx));
+    };
 
     it('come for a device that took a scan and vanished, and it is told to stop should it come back', async () => {
       await scan({ timeLimit: undefined });
@@ -388,6 +409,57 @@ describe('scans on the way to a device', () => {
       await silent();
       expect(await desk.commands()).to.deep.equal([]);
       expect(await site.store.read.selectFrom('ioc_scan_specs').selectAll().execute()).to.deep.equal([]);
+    });
+
+    it('come to many at once as to one, and leave what is not due', async () => {
+      const now = site.clock.wall();
+      const row = (given: Partial<Insertable<CommandsTable>>): Insertable<CommandsTable> => ({
+        ...newCommandRow({
+          id: newId(),
+          device_id: device,
+          spec_proto: Buffer.alloc(0),
+          requested_by: 'eve',
+          created_at: now,
+          expires_at: now,
+          run_timeout_ms: HOUR,
+        }),
+        ...given,
+      });
+      const due = Array.from({ length: 250 }, () => row({}));
+      const begun = row({ state: CommandState.COMMAND_STATE_RUNNING });
+      const later = row({ expires_at: now + 30 * DAY });
+      await site.store.write(async (tx) => {
+        for (const one of [...due, begun, later]) await tx.insertInto('commands').values(one).execute();
+      });
+      const states = async (): Promise<ReadonlyMap<string, number>> => {
+        const rows = await site.store.read.selectFrom('commands').select(['id', 'state']).execute();
+        return new Map(rows.map(({ id, state }) => [id, state]));
+      };
+      await expireAllOverdue(site.store, now + 1);
+      const expired = await states();
+      expect(due.map(({ id }) => expired.get(id))).to.deep.equal(
+        due.map(() => CommandState.COMMAND_STATE_EXPIRED),
+      );
+      expect(expired.get(begun.id)).to.equal(CommandState.COMMAND_STATE_RUNNING);
+      expect(expired.get(later.id)).to.equal(CommandState.COMMAND_STATE_PENDING);
+
+      await forgetOld(site.store, now + 6 * DAY);
+      expect((await states()).size, 'before 7 days are over').to.equal(252);
+      await forgetOld(site.store, now + 8 * DAY);
+      expect([...(await states()).keys()]).to.have.members([begun.id, later.id]);
+    });
+
+    it('of the runs of a task are found without a look at all other commands', async () => {
+      const plan = async (query: { compile(): CompiledQuery }): Promise<string> => {
+        const { sql: text, parameters } = query.compile();
+        const { rows } = await site.store.read.executeQuery<{ detail: string }>(
+          CompiledQuery.raw(`explain query plan ${text}`, [...parameters]),
+        );
+        return rows.map(({ detail }) => detail).join('; ');
+      };
+      const commands = site.store.read.selectFrom('commands').select('id');
+      expect(await plan(commands.where('task_id', '=', 'one'))).to.contain('INDEX commands_task');
+      expect(await plan(commands.where('error', '=', 'one')), 'as it would look').to.contain('SCAN commands');
     });
   });
 });
