@@ -3,6 +3,7 @@ import type { DetectionFound } from '../../shared/gen/cordon/v1/agent_service.js
 import type { IocScanCommand } from '../../shared/gen/cordon/v1/command.js';
 import { ResponseAction, type MatchedItem } from '../../shared/gen/cordon/v1/ioc.js';
 import { newId } from '../../shared/ids.js';
+import { TELLING_TERMS } from '../../shared/ioc/telling-terms.js';
 import type { DetectionResponse } from '../../shared/gen/cordon/v1/task.js';
 import { cleanLine } from '../notify/clean.js';
 import { bounded } from './bounds.js';
@@ -98,19 +99,8 @@ export function reasonOf({ documentName, nodes, items }: ScanMatch): string {
   return cleanLine(parts.filter((part) => part !== '').join(': '), LONGEST_REASON);
 }
 
-/** Properties by which people know an item, best first. */
-const TELLING = [
-  'FileItem/FullPath',
-  'ProcessItem/path',
-  'ProcessItem/name',
-  'RegistryItem/Path',
-  'ServiceItem/name',
-  'PortItem/remoteIP',
-  'DnsEntryItem/Host',
-];
-
 function nameOf({ itemType, fields }: MatchedItem): string {
-  const known = TELLING.flatMap((term) => fields.find((field) => field.term === term)?.value ?? []);
+  const known = TELLING_TERMS.flatMap((term) => fields.find((field) => field.term === term)?.value ?? []);
   return known[0] ?? fields[0]?.value ?? itemType;
 }
 

@@ -9,6 +9,7 @@ import {
   type ResponseOutcome,
 } from '../../shared/gen/cordon/v1/ioc.js';
 import { IsolationState, isolationStateToJSON } from '../../shared/gen/cordon/v1/isolation.js';
+import { TELLING_TERMS } from '../../shared/ioc/telling-terms.js';
 import { shortId } from '../alerts/find.js';
 import { shortHash } from '../ioc/documents.js';
 import { shellWord } from '../shell-word.js';
@@ -199,21 +200,10 @@ function whatText({ title, iocMatch, ruleId }: Alert): string {
   return title || iocMatch?.documentName || ruleId || '-';
 }
 
-/** Terms that say best which thing it is, the best first. */
-const TELLING = [
-  'FileItem/FullPath',
-  'ProcessItem/path',
-  'ProcessItem/name',
-  'RegistryItem/Path',
-  'ServiceItem/name',
-  'PortItem/remoteIP',
-  'DnsEntryItem/Host',
-];
-
 /** The thing that matched, as short as it can be named. */
 function whereText({ iocMatch, source }: Alert): string {
   const fields = iocMatch?.items.flatMap((item) => item.fields) ?? [];
-  for (const telling of TELLING) {
+  for (const telling of TELLING_TERMS) {
     const field = fields.find(({ term, value }) => term === telling && value !== '');
     if (field) return field.value;
   }

@@ -1,4 +1,5 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
+import { lastSequence } from '../store/audit.js';
 import type { Reader, Store, Tx } from '../store/store.js';
 import { requestIdReused, storeAnswer, storedAnswer, type Repeatable } from './replay.js';
 import type { Caller, Mutation } from './rpc.js';
@@ -87,14 +88,4 @@ async function audited<Result>(tx: Tx, method: string, run: () => Promise<Result
   const result = await run();
   if ((await lastSequence(tx)) === before) throw new Error(`${method} left no audit record (this is a bug)`);
   return result;
-}
-
-async function lastSequence(tx: Tx): Promise<number> {
-  const row = await tx
-    .selectFrom('audit')
-    .select('sequence')
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return Number(row?.sequence ?? 0);
 }

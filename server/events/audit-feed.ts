@@ -1,7 +1,8 @@
 import type { CancelTimer, Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import { every } from '../../shared/periodic.js';
-import type { Reader, Store } from '../store/store.js';
+import { lastSequence } from '../store/audit.js';
+import type { Store } from '../store/store.js';
 
 /** What another process has added is found this late at most, milliseconds. */
 const SWEEP_EVERY_MS = 5_000;
@@ -93,14 +94,4 @@ export class AuditFeed {
   private failed(error: unknown): void {
     this.log.error({ err: error }, 'the end of the audit log could not be read; tried again');
   }
-}
-
-async function lastSequence(db: Reader): Promise<number> {
-  const row = await db
-    .selectFrom('audit')
-    .select('sequence')
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return Number(row?.sequence ?? 0);
 }

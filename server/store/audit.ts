@@ -22,6 +22,17 @@ export type AuditRow = Selectable<AuditTable>;
 
 const NO_HASH = Buffer.alloc(32);
 
+/** Number of the newest record; 0: there is none. */
+export async function lastSequence(db: Reader | Tx): Promise<number> {
+  const row = await db
+    .selectFrom('audit')
+    .select('sequence')
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return Number(row?.sequence ?? 0);
+}
+
 /** Adds one record to the chain, in the transaction of the change that it is about. */
 export function appendAudit(tx: Tx, entry: AuditEntry): Promise<void> {
   return appendAudits(tx, [entry]);

@@ -105,3 +105,20 @@ export async function rulesOf(device: Host): Promise<string> {
     .replaceAll(/(hook (?:input|output)) priority [^;]+/g, '$1')
     .trim();
 }
+
+/** Ports of the other side that the device reaches, over each IP version. */
+export async function reachedPorts(
+  { inside, outside }: Pick<Scene, 'inside' | 'outside'>,
+  ports: readonly number[],
+): Promise<Record<string, number[]>> {
+  const found: Record<string, number[]> = {};
+  for (const family of FAMILIES) {
+    const open: number[] = [];
+    for (const port of ports) {
+      const { outcome } = await inside.call('tcpConnect', { address: outside[family], port });
+      if (outcome === 'open') open.push(port);
+    }
+    found[family] = open;
+  }
+  return found;
+}

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, existsSync, mkdirSync, writeFileSync } from 
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { until } from '../../fault/until.js';
-import { FAMILIES, openScene, sleep, type Scene } from '../containment/scene.js';
+import { FAMILIES, openScene, reachedPorts, sleep, type Scene } from '../containment/scene.js';
 import { requireNetAdmin } from '../site/index.js';
 import { documentFor, plantHarmless } from './indicators.js';
 
@@ -86,19 +86,7 @@ describe('an IOC scan isolates the device that it finds something on', function 
   const fieldOf = ({ iocMatch }: Alert, wanted: string): string | undefined =>
     iocMatch?.items.flatMap(({ fields }) => fields).find(({ term }) => term === wanted)?.value;
 
-  /** Ports of the other side that the device reaches, over each IP version. */
-  async function reached(): Promise<Record<string, number[]>> {
-    const found: Record<string, number[]> = {};
-    for (const family of FAMILIES) {
-      const open: number[] = [];
-      for (const port of [POLICY_PORT, TASK_PORT]) {
-        const { outcome } = await scene.inside.call('tcpConnect', { address: scene.outside[family], port });
-        if (outcome === 'open') open.push(port);
-      }
-      found[family] = open;
-    }
-    return found;
-  }
+  const reached = (): Promise<Record<string, number[]>> => reachedPorts(scene, [POLICY_PORT, TASK_PORT]);
   const both = (ports: number[]): Record<string, number[]> => ({ v4: ports, v6: ports });
   const untilObserved = async (state: string): Promise<void> => {
     await until(`the server sees the device ${state}`, 15_000, async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { FAMILIES, openScene, rulesOf, type Scene } from '../containment/scene.js';
+import { openScene, reachedPorts, rulesOf, type Scene } from '../containment/scene.js';
 import { requireNetAdmin } from '../site/index.js';
 
 requireNetAdmin();
@@ -58,19 +58,7 @@ describe('modes: manual isolation uses the task alone, automatic isolation the p
   const detect = (): ReturnType<typeof agent> =>
     agent('report-detection', '--source', DETECTOR, '--rule', 'rule-1');
 
-  /** Ports of the other side that the device reaches, over each IP version. */
-  async function reached(): Promise<Record<string, number[]>> {
-    const found: Record<string, number[]> = {};
-    for (const family of FAMILIES) {
-      const open: number[] = [];
-      for (const port of [POLICY_PORT, TASK_PORT]) {
-        const { outcome } = await scene.inside.call('tcpConnect', { address: scene.outside[family], port });
-        if (outcome === 'open') open.push(port);
-      }
-      found[family] = open;
-    }
-    return found;
-  }
+  const reached = (): Promise<Record<string, number[]>> => reachedPorts(scene, [POLICY_PORT, TASK_PORT]);
   const both = (ports: number[]): Record<string, number[]> => ({ v4: ports, v6: ports });
   const untilObserved = async (state: string): Promise<void> => {
     const deadline = Date.now() + 15_000;
