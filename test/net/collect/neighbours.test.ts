@@ -1,12 +1,18 @@
+import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import { arpEntryCollector } from '../../../agent/detect/collect/linux/neighbours.js';
 import { linuxSystem } from '../../../agent/detect/collect/linux/system.js';
 import { collectAll, itemWith, itTellsEveryTerm } from '../../unit/agent/detect/collect/term-check.js';
 import { createSite, requireNetAdmin, type Host, type Site } from '../site/index.js';
+import { itNeeding } from '../site/it-needing.js';
 import { run } from '../site/run.js';
 
 requireNetAdmin();
 
+const PING = {
+  met: spawnSync('ping', ['-V']).status === 0,
+  why: 'ping (Debian package iputils-ping) is missing; run "npm run setup"',
+};
 const MAC = '02:00:00:00:c0:de';
 
 describe('neighbours of a computer', () => {
@@ -49,8 +55,7 @@ describe('neighbours of a computer', () => {
       },
     }));
 
-    it('are there, too, when they have answered', async function () {
-      if ((await device.exec('sh', ['-c', 'command -v ping'])).code !== 0) return this.skip();
+    itNeeding(PING, 'are there, too, when they have answered', async () => {
       const item = itemWith(await collectAll(collector), 'ArpEntryItem/IPv4Address', site.outside.v4);
       expect(item.values.get('ArpEntryItem/CacheType')).to.deep.equal(['Dynamic']);
       expect(item.values.get('ArpEntryItem/IsRouter')).to.deep.equal([false]);

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import ipaddr from 'ipaddr.js';
 import { defaultExclusions } from '../../../shared/exclusions/profiles.js';
 import type { Exclusion } from '../../../shared/gen/cordon/v1/exclusion.js';
+import { until } from '../../fault/until.js';
 import { DeviceAgent } from '../enforcer/device-agent.js';
 import { planFor } from '../enforcer/plan-for.js';
 import {
@@ -144,6 +145,8 @@ describe('default exclusions, with real DHCP and DNS', function () {
       await isolate(defaultExclusions());
       const before = heard();
       await client.until(new RegExp(`XMT: ${message} on[^]*RCV: Reply[^]*Bound to lease`));
+      // What the client says may be of the moment before the isolation: its output comes later than the server's.
+      await until(`the server hears ${message}`, 15_000, () => heard() > before);
       expect(heard()).to.be.above(before);
 
       await isolate(without('dhcp-client'));

@@ -13,6 +13,9 @@ import {
 import { Walker, type WalkPosition } from '../../../../../agent/detect/files/walker.js';
 import { packageRoot } from '../../../../../shared/package-root.js';
 import { ScanSite } from '../../../../fakes/scan-site.js';
+import { itNeeding } from '../../../../net/site/it-needing.js';
+
+const ROOT = { met: process.getuid?.() === 0, why: 'a mount needs root' };
 
 const MOUNTS = parseMounts(
   [
@@ -152,8 +155,7 @@ describe('where a scan goes', () => {
     expect(problems.join()).to.contain('/proc is a view of the system (proc)');
   });
 
-  it('comes to a folder that is mounted twice once', function () {
-    if (process.getuid?.() !== 0) this.skip();
+  itNeeding(ROOT, 'comes to a folder that is mounted twice once', () => {
     site.file('a/x');
     site.file('b/hidden');
     const program = `
@@ -177,6 +179,7 @@ describe('where a scan goes', () => {
     };
     expect(walked(site.tree)).to.deep.equal(['', '/a', '/a/x']);
     expect(walked(join(site.tree, 'b'))).to.deep.equal(['/b', '/b/x']);
+    return Promise.resolve();
   });
 
   it('can go on after any entry, and comes to exactly the rest', () => {

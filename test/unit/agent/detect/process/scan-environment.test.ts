@@ -3,13 +3,15 @@ import { expect } from 'chai';
 import { startScan } from '../../../../../agent/detect/process/scan-process.js';
 import { systemClock } from '../../../../../shared/clock.js';
 import { IocScanSettings } from '../../../../../shared/gen/cordon/v1/ioc.js';
+import { itNeeding } from '../../../../net/site/it-needing.js';
 
-describe('the environment of a scan process', function () {
-  before(function () {
-    if (process.platform !== 'linux') this.skip();
-  });
+const LINUX = {
+  met: process.platform === 'linux',
+  why: 'only Linux shows the environment of another process',
+};
 
-  it('has none of the settings of the agent', async () => {
+describe('the environment of a scan process', () => {
+  itNeeding(LINUX, 'has none of the settings of the agent', async () => {
     process.env['CORDON_AGENT_ENROLLMENT_TOKEN'] = 'secret';
     process.env['FOR_THE_SCAN'] = 'too';
     const order = {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { serviceCollector } from '../../../../../../agent/detect/collect/linux/services.js';
 import { linuxSystem } from '../../../../../../agent/detect/collect/linux/system.js';
+import { itNeeding } from '../../../../../net/site/it-needing.js';
 import { collectAll, itemWith, itTellsEveryTerm } from '../term-check.js';
 import { temporaryRoot } from './temporary-root.js';
 
@@ -34,6 +35,11 @@ ActiveState=active
 SubState=running
 UnitFileState=disabled
 `;
+
+const units = linuxSystem()
+  .files.list('/usr/lib/systemd/system')
+  .filter((name) => name.endsWith('.service'));
+const UNITS = { met: units.length > 0, why: 'no unit file is below /usr/lib/systemd/system' };
 
 const SCRIPT = '#!/bin/sh\nexec sleep 300\n';
 
@@ -150,10 +156,7 @@ const SCRIPT = '#!/bin/sh\nexec sleep 300\n';
       expect(item.values.has('ServiceItem/pathmd5sum')).to.equal(false);
     });
 
-    it('of this computer are all found', async function () {
-      const { files } = linuxSystem();
-      const units = files.list('/usr/lib/systemd/system').filter((name) => name.endsWith('.service'));
-      if (units.length === 0) return this.skip();
+    itNeeding(UNITS, 'of this computer are all found', async () => {
       const { items } = await collectAll(serviceCollector(linuxSystem()), { terms: new Set() });
       const names = new Set(items.flatMap(({ values }) => values.get('ServiceItem/name') ?? []));
       expect(units.filter((name) => !names.has(name))).to.deep.equal([]);
