@@ -144,12 +144,20 @@ describe('live change of an isolation under continuous traffic', function () {
   async function expectOnlyTurn(number: number): Promise<void> {
     const open = String(TURN_PORTS[number % 2]);
     const before = await turns.read();
+    const moved = async (): Promise<string[]> =>
+      [...(await turns.read())].flatMap(([name, packets]) =>
+        packets > (before.get(name) ?? 0) ? [name] : [],
+      );
+    const expected = [...before.keys()].filter((name) => name.endsWith(open)).sort();
     await sleep(40);
-    const after = await turns.read();
-    for (const [name, packets] of after) {
-      const moved = packets > (before.get(name) ?? 0);
-      expect(moved, `${name} in turn ${number}`).to.equal(name.endsWith(open));
+    let seen = await moved();
+    // On a busy computer what may cross needs longer; what may not is watched for as long.
+    for (const end = performance.now() + 5_000; performance.now() < end;) {
+      if (expected.every((name) => seen.includes(name))) break;
+      await sleep(20);
+      seen = await moved();
     }
+    expect(seen.sort(), `crossed in turn ${number}`).to.deep.equal(expected);
   }
 
   it('lets every flow cross before (control), and then only what the plan of a detection allows', async () => {
